@@ -1,0 +1,49 @@
+# Every verb sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN ?= runs/leaves-$(shell date +%Y%m%d-%H%M%S)
+TRIALS ?= 32
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup search test check bench report clean
+
+help: ## List the verbs.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "expected Python 3.11 to 3.13, received $$($(PYTHON) --version): make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+setup: $(VENV)/.installed ## Make the virtual environment with pinned packages.
+
+search: setup ## Search on leaves, retrain the best, test it once, write the report (RUN=, TRIALS=).
+	$(BIN)/nas search metaqnn --data leaves --trials $(TRIALS) --run $(RUN)
+	$(BIN)/nas retrain $(RUN) --top 2
+	$(BIN)/nas report $(RUN)
+
+test: setup ## Run all tests.
+	$(BIN)/python -m pytest
+
+check: setup ## Format, lint, types, import contracts and the fast tests: before every commit.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
+bench: setup ## Measure speed side by side in one run.
+	$(BIN)/python benchmarks/speed.py
+
+report: setup ## Write the report of RUN=FOLDER.
+	$(BIN)/nas report $(RUN)
+
+clean: ## Remove the virtual environment and caches; runs and data stay.
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
