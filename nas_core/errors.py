@@ -1,0 +1,25 @@
+"""The errors that a user may meet: each message says what was expected, received and to be done."""
+
+
+class NasError(Exception):
+    """A failure with a one-line explanation; the command line prints it and exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(NasError, ValueError):
+    """What the user typed or passed cannot work; the command line exits with 2."""
+
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """An architecture that cannot exist: unknown layer, value out of range, shape below one pixel."""
+
+
+class DataError(UsageError):
+    """A data set that cannot be used: missing, unreadable, one class, labels out of range."""
+
+
+class RunError(NasError):
+    """A run folder that cannot be used as asked: missing, locked by another process, damaged."""
