@@ -1,0 +1,74 @@
+"""What an agent is: it proposes architectures and learns from their scores; nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from nas_core.spec import Spec
+from nas_core.trainer.base import Result
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One architecture to be scored.
+
+    Attributes:
+        trial: Number of the trial, from 0, in the order of proposing.
+        spec: The architecture.
+        actions: The decisions that led to it, legal in the agent's space.
+        epsilon: Probability of a random decision when it was made; None for other agents.
+    """
+
+    trial: int
+    spec: Spec
+    actions: tuple[int, ...]
+    epsilon: float | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A proposal with its outcome.
+
+    Attributes:
+        proposal: What was proposed.
+        reward: The score, or the configured penalty of a failed trial; always finite.
+        result: The trainer's whole answer, with its typed status.
+        fresh: False where an earlier result of the same architecture was credited.
+    """
+
+    proposal: Proposal
+    reward: float
+    result: Result
+    fresh: bool = field(default=True)
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Proposes and learns. One thread at a time.
+
+    The search loop asks for proposals in groups of `batch` and hands back whole groups in the
+    order of proposing. Group g is asked for once group g - `lag` has been observed, however many
+    workers there are, so a run is the same for any number of workers. Repeated architectures
+    are observed too, with the credited result; failed trials come with their status and penalty.
+
+    Attributes:
+        name: As typed on the command line.
+        batch: Proposals per group, at least 1.
+        lag: Groups between a proposal and the knowledge that it was made with, at least 1.
+    """
+
+    name: str
+    batch: int
+    lag: int
+
+    def suggest(self, n: int) -> list[Proposal]:
+        """Return the next `n` proposals. Learns nothing; draws from (seed, purpose, trial)."""
+
+    def observe(self, scored: Sequence[Scored]) -> dict[str, float]:
+        """Learn from one group, in order; return what may be logged (loss, baseline, ...)."""
+
+    def state(self) -> dict[str, Any]:
+        """Return as JSON values all that `observed` cannot rebuild."""
+
+    def load_state(self, state: dict[str, Any], observed: Sequence[Scored]) -> None:
+        """Become the agent that returned `state` after it had observed `observed`, in order."""

@@ -1,0 +1,1 @@
+"""Agents that every space and every method is compared with."""

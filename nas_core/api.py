@@ -1,0 +1,231 @@
+"""Search and resume from Python; the command line calls these two functions."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nas_core.agent import Agent
+from nas_core.assembly import Own, Parts, assemble, executor_for
+from nas_core.errors import RunError, UsageError
+from nas_core.executors.machine import cores, gpus
+from nas_core.interrupts import gentle_interrupts
+from nas_core.loop import SearchLoop, Settings, Stop
+from nas_core.plan import CUSTOM, Plan, versions
+from nas_core.registry import space_entry
+from nas_core.space import SearchSpace
+from nas_core.store import DATABASE, RunStore, TrialRow
+from nas_core.summary import summarise
+from nas_core.trainer.base import Trainer
+
+RUNS = Path("runs")
+CONTROL = "control"  # folder of the control's run, inside the run
+OnTrial = Callable[[Plan, TrialRow], None]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """How a search ended.
+
+    Attributes:
+        run: The run's folder: everything is there.
+        stopped: Why it ended.
+        summary: Trials, unique, best, mean_by_epsilon, seconds (see `nas_core.summary`).
+        control: The control's summary; None without one.
+    """
+
+    run: Path
+    stopped: Stop
+    summary: dict[str, Any]
+    control: dict[str, Any] | None = None
+
+
+def search(
+    space: str | SearchSpace[Any] = "metaqnn",
+    data: str | Path | None = "leaves",
+    *,
+    agent: str | Agent | None = None,
+    trainer: str | Trainer = "real",
+    trials: int | None = None,
+    build: Callable[..., Any] | None = None,
+    run: str | Path | None = None,
+    on_trial: OnTrial = lambda plan, row: None,
+    **options: Any,
+) -> SearchResult:
+    """Search for architectures.
+
+    Args:
+        space: A registered name or a `SearchSpace` of your own.
+        data: "leaves", "cifar10", a folder, an npz file, ... (see `nas data`); ignored by the mock.
+        agent: A registered name or an `Agent` of your own; None for the space's own.
+        trainer: "real", "mock", or a `Trainer` of your own.
+        trials: Proposals, credited repeats included; None for the preset's number.
+        build: Your function (spec, image_shape, classes) -> keras.Model, importable by name.
+        run: Folder for the results, new or empty; None for one under ``runs/``.
+        on_trial: Called with the plan and each committed trial.
+        **options: Further fields of `nas_core.plan.Plan`: workers, seed, preset, target, ...
+
+    Returns:
+        Why the search ended and its figures. Interrupt it with Ctrl-C; `resume` goes on.
+
+    Raises:
+        NasError: With one line that says what was expected, received and what to do.
+    """
+    own = Own(
+        space=None if isinstance(space, str) else space,
+        agent=None if agent is None or isinstance(agent, str) else agent,
+        trainer=None if isinstance(trainer, str) else trainer,
+        build=build,
+    )
+    plan = _plan(space, data, agent, trainer, trials, options)
+    parts = assemble(plan, own)
+    folder = RUNS / _run_name(plan) if run is None else Path(run)
+    with RunStore.create(folder, _config(plan, parts)) as store:
+        return _sit(plan, own, parts, store, on_trial)
+
+
+def _plan(
+    space: str | SearchSpace[Any],
+    data: str | Path | None,
+    agent: str | Agent | None,
+    trainer: str | Trainer,
+    trials: int | None,
+    options: dict[str, Any],
+) -> Plan:
+    """Return the plan, with what was left open filled in."""
+    preset = options.get("preset", "quick")
+    names: dict[str, Any] = {
+        "space": space if isinstance(space, str) else CUSTOM,
+        "agent": agent if isinstance(agent, str) else CUSTOM,
+        "trainer": trainer if isinstance(trainer, str) else CUSTOM,
+    }
+    if agent is None:
+        default = (
+            "random" if names["space"] == CUSTOM else space_entry(names["space"]).default_agent
+        )
+        names["agent"] = default
+    if trials is None:
+        trials = 32 if names["space"] == CUSTOM else space_entry(names["space"]).trials[preset]
+    if names["trainer"] == "mock":
+        # Children of a millisecond need no process of their own, and a control costs nothing.
+        options = {"executor": "inline", "control": "random", **options}
+    if "workers" not in options:
+        options = {**options, "workers": max(1, len(gpus()) or cores())}
+    where = str(data) if data is not None and names["trainer"] == "real" else None
+    try:
+        return Plan(**names, data=where, trials=trials, schedule_trials=trials, **options)
+    except TypeError as error:
+        raise UsageError(f"expected options of nas_core.plan.Plan, received {options}") from error
+
+
+def _run_name(plan: Plan) -> str:
+    return f"{plan.space}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _config(plan: Plan, parts: Parts) -> dict[str, Any]:
+    space = parts.space
+    return {
+        "plan": plan.to_json(),
+        "identity": _plain(parts.identity()),
+        "actions": [space.describe(action) for action in range(space.n_actions)],
+        "versions": versions(),
+    }
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """Return values as JSON reads them back, tuples as lists, for comparing."""
+    plain: dict[str, Any] = json.loads(json.dumps(value))
+    return plain
+
+
+def resume(
+    run: str | Path,
+    *,
+    more_trials: int = 0,
+    space: SearchSpace[Any] | None = None,
+    agent: Agent | None = None,
+    trainer: Trainer | None = None,
+    build: Callable[..., Any] | None = None,
+    on_trial: OnTrial = lambda plan, row: None,
+) -> SearchResult:
+    """Go on with a run exactly where it stopped, however it stopped.
+
+    Args:
+        run: The run's folder.
+        more_trials: Proposals on top of what the run was to have.
+        space: The same object as at the start, if it was your own; likewise the others.
+        agent: See `space`.
+        trainer: See `space`.
+        build: See `space`.
+        on_trial: See `search`.
+
+    Raises:
+        RunError: No such run, another process holds it, or its space or data have changed.
+    """
+    own = Own(space, agent, trainer, build)
+    if more_trials < 0:
+        raise UsageError(f"expected --trials of 0 or more to add, received {more_trials}")
+    with RunStore.open(Path(run), write=True) as store:
+        config = store.config
+        plan = Plan.from_json(config["plan"])
+        plan = replace(plan, trials=plan.trials + more_trials)
+        parts = assemble(plan, own)
+        _check_unchanged(config["identity"], _plain(parts.identity()))
+        if more_trials > 0:
+            store.set_meta("config", {**config, "plan": plan.to_json()})
+        return _sit(plan, own, parts, store, on_trial)
+
+
+def _check_unchanged(before: dict[str, Any], now: dict[str, Any], path: str = "") -> None:
+    """Refuse to go on where results would mean something else.
+
+    Raises:
+        RunError: Naming the first difference.
+    """
+    for key in sorted(set(before) | set(now)):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            _check_unchanged(old, new, f"{path}{key}.")
+        elif old != new:
+            raise RunError(
+                f"expected the run's {path}{key} to be {old!r}, found {new!r}: "
+                f"restore it, or start a new run"
+            )
+
+
+def _sit(plan: Plan, own: Own, parts: Parts, store: RunStore, on_trial: OnTrial) -> SearchResult:
+    """Run the loop in an opened store, then the control."""
+    settings = Settings(
+        trials=plan.trials,
+        seed=plan.seed,
+        max_seconds=None if plan.max_hours is None else plan.max_hours * 3600,
+        target=plan.target,
+        threads=plan.threads,
+    )
+    with closing(executor_for(plan, parts.trainer)) as executor:
+        loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
+        with store.transaction():
+            store.add_event("started", {"trials": plan.trials, "workers": plan.workers})
+        with gentle_interrupts(loop.stop):
+            stopped = loop.run()
+    with store.transaction():
+        store.add_event("ended", {"reason": stopped.value})
+    control = None
+    if plan.control is not None and stopped is Stop.FINISHED:
+        wanted = replace(plan, agent=plan.control, control=None, target=None, max_hours=None)
+        control = _control(wanted, replace(own, agent=None), store.folder / CONTROL, on_trial)
+    return SearchResult(store.folder, stopped, summarise(store), control)
+
+
+def _control(plan: Plan, own: Own, folder: Path, on_trial: OnTrial) -> dict[str, Any]:
+    """Give the control agent the same seed, budget and trainer; finish it if it was begun."""
+    parts = assemble(plan, own)
+    if (folder / DATABASE).exists():
+        store = RunStore.open(folder, write=True)
+    else:
+        store = RunStore.create(folder, _config(plan, parts))
+    with store:
+        return _sit(plan, own, parts, store, on_trial).summary

@@ -1,0 +1,90 @@
+"""Spaces and agents by name. Packages register theirs as entry points; none is imported here.
+
+Groups: ``nas.spaces`` (a `SpaceEntry`) and ``nas.agents`` (an `AgentEntry`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from nas_core.agent import Agent
+from nas_core.errors import UsageError
+from nas_core.space import SearchSpace
+
+if TYPE_CHECKING:
+    from nas_core.trainer.recipe import Recipe
+
+PRESETS = ("quick", "paper")
+
+
+@dataclass(frozen=True)
+class SpaceEntry:
+    """A search space as the command line offers it.
+
+    Attributes:
+        default_agent: Name of the agent used when none is named.
+        build: (preset, image shape, classes) -> the space.
+        recipe: preset -> how children are trained.
+        trials: preset -> proposals when none are asked for.
+    """
+
+    default_agent: str
+    build: Callable[[str, tuple[int, int, int], int], SearchSpace[Any]]
+    recipe: "Callable[[str], Recipe]"
+    trials: dict[str, int]
+
+
+@dataclass(frozen=True)
+class AgentEntry:
+    """An agent as the command line offers it.
+
+    Attributes:
+        build: (space, seed, trials, preset) -> the agent; `trials` scales its schedules.
+    """
+
+    build: Callable[[SearchSpace[Any], int, int, str], Agent]
+
+
+def names(group: str) -> list[str]:
+    """Return the registered names of ``nas.spaces`` or ``nas.agents``."""
+    return sorted({entry.name for entry in entry_points(group=group)})
+
+
+def _load(group: str, name: str, noun: str) -> Any:
+    for entry in entry_points(group=group):
+        if entry.name == name:
+            return entry.load()
+    known = ", ".join(names(group)) or "none: install this project with pip"
+    raise UsageError(f"expected {noun} among {known}, received {name!r}")
+
+
+def space_entry(name: str) -> SpaceEntry:
+    """Return a registered space.
+
+    Raises:
+        UsageError: No package registers that name.
+    """
+    entry: SpaceEntry = _load("nas.spaces", name, "a search space")
+    return entry
+
+
+def agent_entry(name: str) -> AgentEntry:
+    """Return a registered agent.
+
+    Raises:
+        UsageError: No package registers that name.
+    """
+    entry: AgentEntry = _load("nas.agents", name, "an agent")
+    return entry
+
+
+def check_preset(preset: str) -> str:
+    """Return `preset` if it exists.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"expected a preset among {', '.join(PRESETS)}, received {preset!r}")
+    return preset

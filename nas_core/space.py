@@ -1,0 +1,100 @@
+"""What a search space is: decisions with masks, from an empty state to a specification."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+
+from nas_core.errors import SpecError
+from nas_core.spec import Spec
+
+State = TypeVar("State", bound=Hashable)
+
+
+@runtime_checkable
+class SearchSpace(Protocol[State]):
+    """A decision process without rewards: deterministic, finite, acyclic.
+
+    A state holds everything decided so far, so that masks can be exact: whatever a mask allows
+    can be finished within the space's limits, and nothing is rejected after sampling.
+
+    Attributes:
+        name: As typed on the command line.
+        n_actions: Number of actions; an action is an index below it.
+        n_steps: Most decisions of one specification.
+        image_shape: Height, width, channels that the limits are computed for.
+    """
+
+    name: str
+    n_actions: int
+    n_steps: int
+    image_shape: tuple[int, int, int]
+
+    def initial(self) -> State:
+        """Return the state with nothing decided."""
+
+    def legal(self, state: State) -> np.ndarray:
+        """Return bools [n_actions]; at least one is True unless the state is terminal."""
+
+    def step(self, state: State, action: int) -> State:
+        """Return the state after a legal action.
+
+        Raises:
+            SpecError: The action is not legal in `state`.
+        """
+
+    def is_terminal(self, state: State) -> bool:
+        """Return whether the specification is complete."""
+
+    def key(self, state: State) -> Hashable:
+        """Return what a tabular agent may tell states apart by (a tuple of numbers and words)."""
+
+    def spec(self, state: State) -> Spec:
+        """Return the specification of a terminal state."""
+
+    def encode(self, spec: Spec) -> tuple[int, ...]:
+        """Return the actions that lead to `spec`.
+
+        Raises:
+            SpecError: The specification is outside this space.
+        """
+
+    def describe(self, action: int) -> str:
+        """Return an action in a few characters, for tables and pictures."""
+
+    def config(self) -> dict[str, Any]:
+        """Return JSON values that identify the space: same values, same decisions."""
+
+
+def sample(space: SearchSpace[Any], rng: np.random.Generator) -> tuple[int, ...]:
+    """Draw decisions uniformly among the legal ones until the specification is complete."""
+    state, actions = space.initial(), []
+    while not space.is_terminal(state):
+        action = int(rng.choice(np.flatnonzero(space.legal(state))))
+        actions.append(action)
+        state = space.step(state, action)
+    return tuple(actions)
+
+
+def follow(space: SearchSpace[Any], actions: Sequence[int]) -> Any:
+    """Return the state after `actions`.
+
+    Raises:
+        SpecError: One of them is not legal where it stands.
+    """
+    state = space.initial()
+    for action in actions:
+        state = space.step(state, action)
+    return state
+
+
+def spec_of(space: SearchSpace[Any], actions: Sequence[int]) -> Spec:
+    """Return the specification that a complete sequence of decisions stands for.
+
+    Raises:
+        SpecError: The sequence is illegal or stops too early.
+    """
+    state = follow(space, actions)
+    if not space.is_terminal(state):
+        raise SpecError(f"expected a complete sequence of decisions, received {tuple(actions)}")
+    return space.spec(state)

@@ -1,0 +1,78 @@
+"""What a run amounts to, as plain values: used by the command line, the report and tests."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from nas_core.store import RunStore, TrialRow
+
+
+def ranked(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """Return the trained architectures with a score, best first, each architecture once.
+
+    Equal scores keep the order of proposing, so that a ranking is reproducible.
+    """
+    firsts: dict[str, TrialRow] = {}
+    for row in rows:
+        if row.score is not None and row.credited_from is None:
+            firsts.setdefault(row.digest, row)
+    return sorted(firsts.values(), key=lambda row: (-_score(row), row.number))
+
+
+def _score(row: TrialRow) -> float:
+    return float("-inf") if row.score is None else row.score
+
+
+def mean_by_epsilon(rows: Sequence[TrialRow]) -> dict[str, float]:
+    """Return the mean score of the proposals of each epsilon, highest epsilon first.
+
+    Repeats count as often as they were proposed, failed trials do not count; empty for agents
+    without epsilon.
+    """
+    scores: dict[float, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.epsilon is not None and row.score is not None:
+            scores[row.epsilon].append(row.score)
+    return {str(epsilon): fmean(scores[epsilon]) for epsilon in sorted(scores, reverse=True)}
+
+
+def failures(rows: Sequence[TrialRow]) -> dict[str, int]:
+    """Return how many trained trials ended in each status other than ok."""
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row.status is not None and row.score is None and row.credited_from is None:
+            counts[row.status.value] += 1
+    return dict(sorted(counts.items()))
+
+
+def summarise(store: RunStore) -> dict[str, Any]:
+    """Return a run's figures as JSON values.
+
+    ``trials`` counts finished proposals, repeats included; ``unique`` different architectures;
+    ``best`` is None while nothing has a score; ``seconds`` is the driver's wall-clock time.
+    """
+    rows = [row for row in store.trials() if row.status is not None]
+    order = ranked(rows)
+    seconds = store.meta("seconds")
+    return {
+        "trials": len(rows),
+        "unique": len({row.digest for row in rows}),
+        "best": None if not order else describe(order[0]),
+        "mean_by_epsilon": mean_by_epsilon(rows),
+        "seconds": 0.0 if seconds is None else round(float(seconds), 3),
+        "failures": failures(rows),
+        "run": str(store.folder),
+    }
+
+
+def describe(row: TrialRow) -> dict[str, Any]:
+    """Return one architecture as JSON values."""
+    return {
+        "text": row.text,
+        "digest": row.digest,
+        "score": row.score,
+        "trial": row.number,
+        "parameters": row.parameters,
+        "macs": row.macs,
+    }
