@@ -1,0 +1,1 @@
+"""MetaQNN: architectures by tabular Q-learning with experience replay (Baker et al. 2017)."""

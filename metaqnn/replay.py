@@ -1,0 +1,44 @@
+"""Experience replay: every network met so far, to be learned from again and again."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Experience:
+    """One network and its accuracy.
+
+    Attributes:
+        rows: The table's rows of the states that were decided in (shared with the table).
+        actions: The decisions.
+        reward: Accuracy, or the penalty of a failed network.
+    """
+
+    rows: tuple[list[float], ...]
+    actions: tuple[int, ...]
+    reward: float
+
+
+class ReplayMemory:
+    """All experiences, drawn uniformly with replacement (paper, Algorithm 1)."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._experiences: list[Experience] = []
+
+    def append(self, experience: Experience) -> None:
+        """Remember one network; a repeat is remembered again and so weighs more."""
+        self._experiences.append(experience)
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[Experience]:
+        """Return `count` experiences.
+
+        Raises:
+            ValueError: The memory is empty.
+        """
+        positions = rng.integers(len(self._experiences), size=count).tolist()
+        return [self._experiences[position] for position in positions]
+
+    def __len__(self) -> int:
+        return len(self._experiences)

@@ -1,0 +1,236 @@
+"""MetaQNN's layer-by-layer decisions with their transition rules (paper, section 4.2).
+
+A decision appends one layer or ends the network. Ends: softmax on the flattened map, or global
+average pooling and softmax. Masks hold the rules and the cost limits; since a network may end
+after any layer that leaves a way to end within the limits, nothing is ever rejected later.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from metaqnn.config import SpaceConfig
+from metaqnn.masks import (
+    Figures,
+    action_layers,
+    figures,
+    representation_bin,
+    rule_allows,
+    side,
+    within_limits,
+)
+from nas_core.cost import Shape, layer_cost
+from nas_core.errors import SpecError
+from nas_core.spec import (
+    ChainSpec,
+    Conv,
+    Dense,
+    Dropout,
+    GlobalAveragePool,
+    Layer,
+    Pool,
+    Softmax,
+    Spec,
+)
+from nas_core.spec.text import layer_to_text
+
+Key = tuple[str, int, int, int, int]
+END_SOFTMAX, END_GAP = "SM", "GAP, SM"
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything decided so far.
+
+    Attributes:
+        actions: Decisions taken.
+        kind: Type of the last layer: start, conv, pool, dense or end.
+        shape: Output shape of the last layer.
+        dense: Consecutive dense layers so far.
+        parameters: Weights so far.
+        macs: Multiply-accumulates so far.
+        kept: Numbers kept for the backward pass so far.
+    """
+
+    actions: tuple[int, ...]
+    kind: str
+    shape: Shape
+    dense: int
+    parameters: int
+    macs: int
+    kept: int
+
+
+def dropout_rates(layers: list[Layer]) -> list[float]:
+    """Return the dropout rate after each layer, 0.0 for none (paper, section 5).
+
+    Dropout follows every second layer and every dense layer; the i-th of n has rate i / 2n. The
+    placement is that of the authors' code (`add_drop_out_states`), the end not counted.
+    """
+    after = [
+        (index % 2 == 1 or isinstance(layer, Dense)) and not isinstance(layer, GlobalAveragePool)
+        for index, layer in enumerate(layers)
+    ]
+    total, seen, rates = sum(after), 0, []
+    for here in after:
+        seen += here
+        rates.append(seen / (2 * total) if here else 0.0)
+    return rates
+
+
+class MetaQNNSpace:
+    """The search space of Baker et al. 2017, on maps of any size."""
+
+    def __init__(
+        self,
+        config: SpaceConfig,
+        image_shape: tuple[int, int, int],
+        classes: int,
+        name: str = "metaqnn",
+    ) -> None:
+        """Build the action table and check that at least one network fits the limits.
+
+        Raises:
+            SpecError: Not even the smallest network is within the limits.
+        """
+        self.name = name
+        self.image_shape = image_shape
+        self.classes = classes
+        self._config = config
+        self._layers = action_layers(config)
+        self.n_actions = len(self._layers)
+        self.n_steps = config.depth + 1
+        self._figures: dict[Shape, Figures] = {}
+        self._rule_masks: dict[tuple[str, int, Shape, bool], np.ndarray] = {}
+        if not self.legal(self.initial()).any():
+            raise SpecError(
+                f"expected limits that some network meets, received {config.limits} for images "
+                f"{image_shape}: raise them or use smaller images"
+            )
+
+    def initial(self) -> State:
+        """Return the state before the first layer."""
+        kept = int(np.prod(self.image_shape))
+        return State((), "start", self.image_shape, 0, 0, 0, kept)
+
+    def is_terminal(self, state: State) -> bool:
+        """Return whether the network has ended."""
+        return state.kind == "end"
+
+    def key(self, state: State) -> Key:
+        """Return the paper's state: layer type, depth, two parameters, representation-size bin.
+
+        The parameters are (filters, kernel), (size, stride) or (units, dense layers in a row).
+        """
+        depth = len(state.actions)
+        layer = self._layers[state.actions[-1]] if state.actions else None
+        size = representation_bin(state.shape[0]) if len(state.shape) == 3 else 0
+        match layer:
+            case Conv():
+                return state.kind, depth, layer.filters, side(layer.kernel), size
+            case Pool():
+                return state.kind, depth, side(layer.size), side(layer.stride), size
+            case Dense():
+                return state.kind, depth, layer.units, state.dense, size
+        return state.kind, depth, 0, 0, size
+
+    def legal(self, state: State) -> np.ndarray:
+        """Return bools [n_actions]: the transition rules and the cost limits."""
+        added = self._figures.get(state.shape)
+        if added is None:
+            added = self._figures[state.shape] = figures(self._config, state.shape, self.classes)
+        fits = within_limits(self._config, added, state.parameters, state.macs, state.kept)
+        return fits & self._rules(state)
+
+    def _rules(self, state: State) -> np.ndarray:
+        """Return bools [n_actions] of the transition rules, depth and ends included."""
+        full = len(state.actions) >= self._config.depth
+        key = (state.kind, state.dense, state.shape, full)
+        mask = self._rule_masks.get(key)
+        if mask is None:
+            mask = self._rule_masks[key] = np.array(
+                [
+                    state.kind != "end"
+                    if layer is None or isinstance(layer, GlobalAveragePool)
+                    else not full
+                    and state.kind != "end"
+                    and rule_allows(self._config, state.kind, state.dense, state.shape, layer)
+                    for layer in self._layers
+                ]
+            )
+        return mask
+
+    def _append(self, state: State, action: int, layer: Layer) -> State:
+        row = layer_cost(layer, state.shape)
+        return State(
+            (*state.actions, action),
+            layer.kind,
+            row.shape,
+            state.dense + 1 if isinstance(layer, Dense) else 0,
+            state.parameters + row.parameters,
+            state.macs + row.macs,
+            state.kept + row.activations,
+        )
+
+    def step(self, state: State, action: int) -> State:
+        """Return the state after a legal action.
+
+        Raises:
+            SpecError: The action is not legal here.
+        """
+        if not 0 <= action < self.n_actions or not self.legal(state)[action]:
+            raise SpecError(f"expected a legal action after {state.actions}, received {action}")
+        layer = self._layers[action]
+        if layer is None or isinstance(layer, GlobalAveragePool):
+            return State((*state.actions, action), "end", (self.classes,), 0, 0, 0, 0)
+        return self._append(state, action, layer)
+
+    def spec(self, state: State) -> Spec:
+        """Return the network of a finished sequence of decisions, dropout included."""
+        layers = [layer for a in state.actions if (layer := self._layers[a]) is not None]
+        rates = dropout_rates(layers) if self._config.dropout else [0.0] * len(layers)
+        chain: list[Layer] = []
+        for layer, rate in zip(layers, rates, strict=True):
+            chain.append(layer)
+            if rate > 0.0:
+                chain.append(Dropout(rate))
+        return ChainSpec((*chain, Softmax(self.classes)))
+
+    def encode(self, spec: Spec) -> tuple[int, ...]:
+        """Return the actions that lead to `spec`; dropout is the space's own and is left out.
+
+        Raises:
+            SpecError: The network is not in this space.
+        """
+        if not isinstance(spec, ChainSpec):
+            raise SpecError(f"expected a chain, received {type(spec).__name__}")
+        layers = [layer for layer in spec.layers[:-1] if not isinstance(layer, Dropout)]
+        if not layers or not isinstance(layers[-1], GlobalAveragePool):
+            wanted: list[Layer | None] = [*layers, None]
+        else:
+            wanted = list(layers)
+        state = self.initial()
+        for layer in wanted:
+            if layer not in self._layers:
+                raise SpecError(f"expected layers of the space {self.name}, received {layer}")
+            state = self.step(state, self._layers.index(layer))
+        if self.spec(state).digest != spec.digest:
+            raise SpecError(f"expected dropout as this space places it, received {spec.to_text()}")
+        return state.actions
+
+    def describe(self, action: int) -> str:
+        """Return an action in MetaQNN's notation."""
+        layer = self._layers[action]
+        if layer is None:
+            return END_SOFTMAX
+        return END_GAP if isinstance(layer, GlobalAveragePool) else layer_to_text(layer)
+
+    def config(self) -> dict[str, Any]:
+        """Return what identifies the space."""
+        return {
+            "space": self.name,
+            "image_shape": list(self.image_shape),
+            "classes": self.classes,
+            **asdict(self._config),
+        }
