@@ -1,0 +1,178 @@
+"""`nas search` and `nas resume`."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas_core.cli.output import JsonFlag, command, count, number, print_json, say, table
+from nas_core.errors import UsageError
+
+Text = str | None
+
+
+@command
+def search(
+    space: Annotated[str, typer.Argument(help="Search space: metaqnn.")] = "metaqnn",
+    agent: Annotated[
+        Text, typer.Option(help="metaqnn or random; the space's own by default.")
+    ] = None,
+    trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None,
+    data: Annotated[
+        Text,
+        typer.Option(help="leaves, cifar10, mnist, fashion_mnist, a folder, FILE.npz or .zip."),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Proposals, credited repeats included.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Children at a time; one per core.")] = None,
+    executor: Annotated[Text, typer.Option(help="process or inline.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
+    preset: Annotated[Text, typer.Option(help="quick (hours on a laptop) or paper.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of one child.")] = None,
+    data_fraction: Annotated[
+        float | None, typer.Option(help="Share of the training split.")
+    ] = None,
+    max_hours: Annotated[float | None, typer.Option(help="Stop after so many hours.")] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Stop at this accuracy, such as 0.9.")
+    ] = None,
+    control: Annotated[
+        Text, typer.Option(help="random: the same seed and budget for random search.")
+    ] = None,
+    trial_seconds: Annotated[float | None, typer.Option(help="Time limit of one child.")] = None,
+    trial_memory_gb: Annotated[
+        float | None, typer.Option(help="Memory limit of one child.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Search for architectures; Ctrl-C stops gently and `nas resume` goes on.
+
+    Examples:  nas search metaqnn --data leaves --trials 24 --workers 2
+
+    nas search metaqnn --trainer mock --trials 300 --seed 1 --run R1 --json
+    """
+    from nas_core.api import search as run_search
+    from nas_core.cli.progress import SearchProgress
+
+    given = {
+        "agent": agent, "trainer": trainer, "data": data, "trials": trials, "workers": workers,
+        "executor": executor, "seed": seed, "run": run, "preset": preset, "control": control,
+        "data_fraction": data_fraction, "max_hours": max_hours, "target": target,
+        "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
+    }  # fmt: skip
+    options = {} if config is None else _read_config(config, {*given, "space", "recipe"})
+    options.update({key: value for key, value in given.items() if value is not None})
+    if epochs is not None:
+        options["recipe"] = {**options.get("recipe", {}), "epochs": epochs}
+    space = options.pop("space", space)
+    with SearchProgress() as progress:
+        result = run_search(space, on_trial=progress, **options)
+    _finish(result, json)
+
+
+def _read_config(path: Path, known: set[str]) -> dict[str, Any]:
+    """Return a TOML file's options.
+
+    Raises:
+        UsageError: It cannot be read, or names an option that does not exist.
+    """
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"expected a TOML file, received {path} ({error}): correct it") from error
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise UsageError(
+            f"expected options among {', '.join(sorted(known))} in {path}, received "
+            f"{', '.join(unknown)}: remove them"
+        )
+    return options
+
+
+@command
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    trials: Annotated[int, typer.Option(help="Proposals to add to the run's number.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Go on with a run exactly where it stopped, however it stopped.
+
+    Examples:  nas resume runs/metaqnn-20260101-120000
+
+    nas resume R1 --trials +50
+    """
+    from nas_core.api import resume as run_resume
+    from nas_core.cli.progress import SearchProgress
+
+    with SearchProgress() as progress:
+        result = run_resume(run, more_trials=trials, on_trial=progress)
+    _finish(result, json)
+
+
+def _finish(result: Any, json: bool) -> None:
+    """Print how a search ended; an interrupted one exits with 130."""
+    from nas_core.cli.output import INTERRUPTED
+    from nas_core.loop import Stop
+
+    summary = result.summary
+    if json:
+        extra = {} if result.control is None else {"control": result.control}
+        print_json({**summary, **extra, "stopped": result.stopped.value})
+    else:
+        _print_summary(result)
+    if result.stopped is Stop.INTERRUPTED:
+        say(f"nas: interrupted; go on with: nas resume {result.run}")
+        raise typer.Exit(INTERRUPTED)
+    if summary["best"] is None:
+        raise UsageError(
+            f"expected at least one trained architecture, all {summary['trials']} trials failed "
+            f"({summary['failures']}): see nas show {result.run}"
+        )
+
+
+def _print_summary(result: Any) -> None:
+    from nas_core.cli.progress import duration
+    from nas_core.store import RunStore
+    from nas_core.summary import ranked
+
+    with RunStore.open(result.run) as store:
+        order = ranked(store.trials())
+    summary = result.summary
+    failed = sum(summary["failures"].values())
+    print(
+        f"\n{summary['trials']} trials, {summary['unique']} architectures, {failed} failed, "
+        f"{duration(summary['seconds'])}: {result.stopped.value}\n"
+    )
+    rows = [
+        (place, number(row.score, 4), count(row.parameters), count(row.macs), row.text)
+        for place, row in enumerate(order[:5], start=1)
+    ]
+    if rows:
+        print(table(("", "score", "parameters", "MACs", "architecture"), rows))
+    if summary["mean_by_epsilon"]:
+        phases = "  ".join(f"{e}: {number(m)}" for e, m in summary["mean_by_epsilon"].items())
+        print(f"\nmean score by epsilon  {phases}")
+    if result.control is not None:
+        _print_control(summary, result.control)
+    print(f"\nnext: nas retrain {result.run} --top 3    nas report {result.run}")
+
+
+def _print_control(summary: dict[str, Any], control: dict[str, Any]) -> None:
+    best, other = summary["best"], control["best"]
+    if best is None or other is None:
+        return
+    verdict = "beats" if best["score"] > other["score"] else "does not beat"
+    print(
+        f"\nrandom search, same seed and budget: best {number(other['score'], 4)}; this search "
+        f"{verdict} it with {number(best['score'], 4)} (one seed proves little)"
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the application."""
+    app.command()(search)
+    app.command()(resume)
