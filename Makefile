@@ -8,7 +8,7 @@ TRIALS ?= 32
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search test check bench report clean
+.PHONY: help setup search test test-full lint check bench report clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,14 +28,19 @@ search: setup ## Search on leaves, retrain the best, test it once, write the rep
 	$(BIN)/nas retrain $(RUN) --top 2
 	$(BIN)/nas report $(RUN)
 
-test: setup ## Run all tests.
-	$(BIN)/python -m pytest
+test: setup ## Run all tests that need nothing but Python.
+	$(BIN)/python -m pytest -m "not browser"
 
-check: setup ## Format, lint, types, import contracts and the fast tests: before every commit.
+test-full: setup ## Run the tests that need a browser (chromium).
+	$(BIN)/python -m pytest -m browser
+
+lint: setup ## Format, lint, types and import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint ## Lint and the fast tests (under two minutes): before every commit.
 	$(BIN)/python -m pytest -m "not slow and not browser"
 
 bench: setup ## Measure speed side by side in one run.

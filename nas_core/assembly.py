@@ -138,5 +138,9 @@ def executor_for(plan: Plan, trainer: Trainer) -> Executor:
 
     memory = None if plan.trial_memory_gb is None else int(plan.trial_memory_gb * GIB)
     return ProcessExecutor(
-        trainer, plan.workers, seconds_limit=plan.trial_seconds, memory_limit_bytes=memory
+        trainer,
+        plan.workers,
+        seconds_limit=plan.trial_seconds,
+        memory_limit_bytes=memory,
+        threads=plan.threads,
     )
