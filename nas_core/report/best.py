@@ -1,0 +1,71 @@
+"""The best architectures: their pictures, their figures, and what accuracy costs."""
+
+import json
+from collections.abc import Sequence
+
+from nas_core.report.chain_picture import chain_legend
+from nas_core.report.cost_charts import cost_charts
+from nas_core.report.data import ReportData
+from nas_core.report.markup import (
+    NOTHING,
+    Html,
+    accuracy,
+    duration,
+    esc,
+    facts,
+    mean_and_spread,
+    section,
+    short,
+    whole,
+)
+from nas_core.report.pictures import picture
+from nas_core.report.retraining import Retrained, retrained
+from nas_core.spec import ChainSpec
+from nas_core.store import TrialRow
+from nas_core.summary import ranked
+
+SHOWN = 10
+
+
+def best_section(data: ReportData) -> Html:
+    """Return the section on the best architectures; nothing while none has a score."""
+    order = ranked(data.rows)
+    if not order:
+        return Html("")
+    again = {network.digest: network for network in retrained(data.retraining)}
+    cards = "".join(
+        _card(rank, row, again.get(row.digest), data) for rank, row in enumerate(order[:SHOWN], 1)
+    )
+    charts = f'<div class="grid">{cost_charts(order)}</div>'
+    return section("best", "Best architectures", _key(order[:SHOWN]) + cards + charts)
+
+
+def _key(rows: Sequence[TrialRow]) -> str:
+    """Return how to read the pictures of chains; nothing where there is none."""
+    values = [json.loads(row.spec_json) for row in rows]
+    chains = [value for value in values if value.get("type") == ChainSpec.type]
+    if not chains:
+        return ""
+    words = (
+        "Each box is one layer's output: its height is the size of the map, its width grows with "
+        "the channels. Bows are skip inputs."
+    )
+    kinds = {layer["layer"] for value in chains for layer in value["layers"]}
+    return f'<p class="note">{words}</p>{chain_legend(kinds | {"image"})}'
+
+
+def _card(rank: int, row: TrialRow, again: Retrained | None, data: ReportData) -> str:
+    pairs: list[tuple[str, object]] = [
+        ("score", accuracy(row.score)),
+        ("retrained, test", NOTHING if again is None else again.test_text),
+        ("parameters", whole(row.parameters)),
+        ("MACs", short(row.macs)),
+        ("trained for", duration(row.seconds)),
+        ("trial", row.number),
+    ]
+    if again is not None and not again.test:
+        pairs[1] = ("retrained, validation", mean_and_spread(again.validation))
+    return (
+        f'<article class="card"><div class="rank">{rank}</div>{facts(pairs)}'
+        f'{picture(row, data.image)}<code class="spec">{esc(row.text)}</code></article>'
+    )
