@@ -62,25 +62,21 @@ class MetaQNN:
 
     def observe(self, scored: Sequence[Scored]) -> dict[str, float]:
         """Remember each network and replay stored ones (Algorithm 1)."""
+        alpha, gamma = self._config.alpha, self._config.gamma
         for item in scored:
             self._remember(item)
             rng = generator(self._seed, "metaqnn replay", item.proposal.trial)
             for experience in self._memory.draw(self._config.replay, rng):
-                update_sequence(
-                    experience.rows,
-                    experience.actions,
-                    experience.reward,
-                    self._config.alpha,
-                    self._config.gamma,
-                )
+                update_sequence(experience.steps, experience.reward, alpha, gamma)
         return {"states": float(len(self._table)), "unique": float(len(self._unique))}
 
     def _remember(self, item: Scored) -> None:
-        rows, state = [], self._space.initial()
+        steps, state = [], self._space.initial()
         for action in item.proposal.actions:
-            rows.append(self._table.row(self._space.key(state), self._space.legal(state)))
+            row = self._table.row(self._space.key(state), self._space.legal(state))
+            steps.append((row, action))
             state = self._space.step(state, action)
-        self._memory.append(Experience(tuple(rows), item.proposal.actions, item.reward))
+        self._memory.append(Experience(tuple(reversed(steps)), item.reward))
         self._unique.add(item.proposal.spec.digest)
 
     def state(self) -> dict[str, Any]:

@@ -4,19 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metaqnn.q_learning import Row
+
 
 @dataclass(frozen=True)
 class Experience:
     """One network and its accuracy.
 
     Attributes:
-        rows: The table's rows of the states that were decided in (shared with the table).
-        actions: The decisions.
+        steps: (row of the state, decision) from the last decision to the first; the rows are
+            the table's own.
         reward: Accuracy, or the penalty of a failed network.
     """
 
-    rows: tuple[list[float], ...]
-    actions: tuple[int, ...]
+    steps: tuple[tuple[Row, int], ...]
     reward: float
 
 

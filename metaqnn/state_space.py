@@ -36,6 +36,7 @@ from nas_core.spec import (
 from nas_core.spec.text import layer_to_text
 
 Key = tuple[str, int, int, int, int]
+MASKS_KEPT = 20_000  # proposing and learning meet the same states
 END_SOFTMAX, END_GAP = "SM", "GAP, SM"
 
 
@@ -101,6 +102,7 @@ class MetaQNNSpace:
         self._layers = action_layers(config)
         self.n_actions = len(self._layers)
         self.n_steps = config.depth + 1
+        self._masks: dict[State, np.ndarray] = {}
         self._figures: dict[Shape, Figures] = {}
         self._rule_masks: dict[tuple[str, int, Shape, bool], np.ndarray] = {}
         if not self.legal(self.initial()).any():
@@ -136,7 +138,15 @@ class MetaQNNSpace:
         return state.kind, depth, 0, 0, size
 
     def legal(self, state: State) -> np.ndarray:
-        """Return bools [n_actions]: the transition rules and the cost limits."""
+        """Return bools [n_actions], not to be changed: transition rules and cost limits."""
+        mask = self._masks.get(state)
+        if mask is None:
+            if len(self._masks) >= MASKS_KEPT:
+                self._masks.clear()
+            mask = self._masks[state] = self._mask(state)
+        return mask
+
+    def _mask(self, state: State) -> np.ndarray:
         added = self._figures.get(state.shape)
         if added is None:
             added = self._figures[state.shape] = figures(self._config, state.shape, self.classes)

@@ -214,8 +214,11 @@ def _sit(plan: Plan, own: Own, parts: Parts, store: RunStore, on_trial: OnTrial)
     with store.transaction():
         store.add_event("ended", {"reason": stopped.value})
     control = None
-    if plan.control is not None and stopped is Stop.FINISHED:
-        wanted = replace(plan, agent=plan.control, control=None, target=None, max_hours=None)
+    if plan.control is not None and stopped in (Stop.FINISHED, Stop.TARGET):
+        finished = sum(row.status is not None for row in store.trials())
+        wanted = replace(
+            plan, agent=plan.control, control=None, target=None, max_hours=None, trials=finished
+        )
         control = _control(wanted, replace(own, agent=None), store.folder / CONTROL, on_trial)
     return SearchResult(store.folder, stopped, summarise(store), control)
 
