@@ -128,12 +128,11 @@ def _show_q(store: Any, json: bool) -> None:
         print_json({"q": rows})
         return
     cells = []
-    for row in sorted(rows, key=lambda row: (row["state"][1], row["state"])):
+    for row in rows:
         best = sorted(row["values"].items(), key=lambda item: -item[1])
-        kind, depth, *rest = row["state"]
         text = "  ".join(f"{name} {q:.3f}" for name, q in best[:4])
-        cells.append((depth, kind, " ".join(str(part) for part in rest), len(best), text))
-    print(table(("depth", "after", "parameters, bin", "actions", "best decisions"), cells))
+        cells.append((" ".join(str(part) for part in row["state"]) or "start", len(best), text))
+    print(table(("state", "actions", "best decisions"), cells))
 
 
 @command
