@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from executor_contract import collect, living_name, run, wait_for
+from executor_contract import collect, living_name, run, wait_for, warm_fork_server
 from fault_trainers import FAULTS, SPEC, Faulty
 
 from nas_core.executors import tree
@@ -24,11 +25,16 @@ GONE_WITHIN = 5.0
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def server() -> Iterator[None]:
+    with warm_fork_server():
+        yield
+
+
 @contextlib.contextmanager
-def executor(fault: str, **values: object) -> Iterator[ProcessExecutor]:
-    made = ProcessExecutor(
-        Faulty(fault), 1, memory_limit_bytes=300 * MB, seconds_limit=20.0, **values
-    )  # type: ignore[arg-type]
+def executor(fault: str, **values: Any) -> Iterator[ProcessExecutor]:
+    limits = {"memory_limit_bytes": 300 * MB, "seconds_limit": 20.0}
+    made = ProcessExecutor(Faulty(fault), 1, **{**limits, **values})
     try:
         yield made
     finally:
@@ -194,3 +200,12 @@ def test_a_driver_that_never_closes_ends_with_all_its_children(
     pids = noted(tmp_path)
     assert process.wait(GONE_WITHIN) == 0
     wait_for(lambda: not living(pids), GONE_WITHIN)
+
+
+def test_without_help_from_the_kernel_a_thread_ends_the_child() -> None:
+    code = (
+        "import os; from nas_core.executors import lifeline; os.setsid(); ends = os.pipe();"
+        "os.close(ends[1]); lifeline._watch(ends[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=30)
+    assert done.returncode == -signal.SIGKILL

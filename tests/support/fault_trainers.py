@@ -1,5 +1,6 @@
 """Trainers that need no Keras and misbehave on demand, importable by child processes."""
 
+import contextlib
 import ctypes
 import math
 import os
@@ -25,7 +26,7 @@ class Surprise(BaseException):
 
 
 def write_pid(folder: Path, name: str, pid: int) -> None:
-    temporary = folder / f".{name}"
+    temporary = folder / f"{name}.new"
     temporary.write_text(str(pid))
     temporary.rename(folder / name)
 
@@ -166,9 +167,13 @@ def flood_and_exit() -> None:
     os._exit(5)
 
 
-def leave_grandchildren() -> None:
-    for fresh_session in (False, True):
-        subprocess.Popen(["sleep", "1000"], start_new_session=fresh_session)
+def leave_grandchildren() -> Result:
+    """Leave one in the group, one in a session of its own, and an orphan in its own session."""
+    command = ["sleep", "1000"]
+    pids = [subprocess.Popen(command, start_new_session=own).pid for own in (False, True)]
+    shell = ["sh", "-c", "setsid sleep 1000 >/dev/null & echo $!"]
+    pids.append(int(subprocess.run(shell, check=True, stdout=subprocess.PIPE).stdout))
+    return Result(Status.OK, 0.5, details={"pids": pids})
 
 
 def leave_thread() -> None:
@@ -179,20 +184,25 @@ def close_everything() -> None:
     os.closerange(0, 256)
 
 
+def write_everywhere(data: bytes) -> None:
+    """Write to every open pipe except the two that belong to the standard library."""
+    from multiprocessing import forkserver, resource_tracker
+
+    theirs = (
+        forkserver._forkserver._forkserver_alive_fd,  # type: ignore[attr-defined]
+        resource_tracker._resource_tracker._fd,  # type: ignore[attr-defined]
+    )
+    for descriptor in set(range(3, 64)).difference(theirs):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, data)
+
+
 def write_junk_everywhere() -> None:
-    for descriptor in range(3, 64):
-        try:
-            os.write(descriptor, b"\x00\xff no JSON at all\n")
-        except OSError:
-            continue
+    write_everywhere(b"\x00\xff no JSON at all\n")
 
 
 def write_half_a_line() -> None:
-    for descriptor in range(3, 64):
-        try:
-            os.write(descriptor, b'{"trial": 0, "resu')
-        except OSError:
-            continue
+    write_everywhere(b'{"trial": 0, "resu')
     time.sleep(1000)
 
 
