@@ -15,7 +15,7 @@ from nas_core.executors.machine import cores, gpus
 from nas_core.interrupts import gentle_interrupts
 from nas_core.loop import SearchLoop, Settings, Stop
 from nas_core.plan import CUSTOM, Plan, versions
-from nas_core.registry import space_entry
+from nas_core.registry import agent_entry, check_preset, space_entry
 from nas_core.space import SearchSpace
 from nas_core.store import DATABASE, RunStore, TrialRow
 from nas_core.summary import summarise
@@ -96,7 +96,7 @@ def _plan(
     options: dict[str, Any],
 ) -> Plan:
     """Return the plan, with what was left open filled in."""
-    preset = options.get("preset", "quick")
+    preset = check_preset(options.get("preset", "quick"))
     names: dict[str, Any] = {
         "space": space if isinstance(space, str) else CUSTOM,
         "agent": agent if isinstance(agent, str) else CUSTOM,
@@ -107,6 +107,8 @@ def _plan(
             "random" if names["space"] == CUSTOM else space_entry(names["space"]).default_agent
         )
         names["agent"] = default
+    for name in {names["agent"], options.get("control")} - {None, CUSTOM}:
+        agent_entry(name)  # a slip of the pen is told before data is prepared
     if trials is None:
         trials = 32 if names["space"] == CUSTOM else space_entry(names["space"]).trials[preset]
     if names["trainer"] == "mock":

@@ -1,7 +1,7 @@
 """From a plan to the parts of a search: space, agent, trainer and executor."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Parts:
 def recipe_of(plan: Plan) -> Recipe:
     """Return the plan's training recipe: the preset's with the plan's changes."""
     base = QUICK if plan.space == CUSTOM else space_entry(plan.space).recipe(plan.preset)
-    return base if plan.recipe is None else replace(base, **plan.recipe)
+    return base if plan.recipe is None else base.changed(plan.recipe)
 
 
 def assemble(plan: Plan, own: Own) -> Parts:

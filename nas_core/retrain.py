@@ -97,7 +97,7 @@ def retrain(
     if not best:
         raise RunError(f"expected a run with a trained architecture, {run} has none: search on")
     info = resolve(_data_name(plan, data), DATA_ROOT)
-    recipe = FINAL if epochs is None else replace(FINAL, epochs=epochs)
+    recipe = FINAL if epochs is None else FINAL.changed({"epochs": epochs})
     found = [Candidate(for_classes(row.spec, len(info.classes)), row.score) for row in best]
     hand_made = for_classes(ChainSpec.from_text(HAND_MADE), len(info.classes))
     candidates = [*found, Candidate(hand_made, None)]
@@ -244,36 +244,45 @@ def _outcome(
     if not trained:
         raise RunError(f"expected a training to succeed, all failed: {results[0].message}")
     tests = evaluate_on_test(info, [t.model for t in trained], run=run)
-    rows = []
-    for position, candidate in enumerate(candidates):
-        scores = [
-            result.score
-            for training, result in zip(trainings, results, strict=True)
-            if training.candidate == position and result.score is not None
-        ]
-        models = [t.model for t in trained if t.candidate == position]
-        rows.append(
-            {
-                "digest": candidate.spec.digest,
-                "text": candidate.spec.to_text(),
-                "search_score": candidate.search_score,
-                "validation_accuracy": scores,
-                "test_accuracy": [tests[model].accuracy for model in models],
-                "model": [str(model) for model in models],
-            }
+    rows = [
+        _row(
+            candidate,
+            [
+                (training.model, result.score, tests[training.model].accuracy)
+                for training, result in zip(trainings, results, strict=True)
+                if training.candidate == position and result.score is not None
+            ],
         )
+        for position, candidate in enumerate(candidates)
+    ]
     *found, baseline = rows
-    found.sort(key=lambda row: -fmean(row["validation_accuracy"] or [float("-inf")]))
-    pairs = [row for row in found if row["test_accuracy"]]
-    winner = tests[Path(pairs[0]["model"][0])] if pairs else None
+    # The choice is made on validation: the test split only says what was chosen.
+    found.sort(key=lambda row: -_mean(row["validation_accuracy"]))
+    tested = [row for row in found if row["test_accuracy"]]
+    winner = tests[Path(tested[0]["model"][0])] if tested else None
     return {
         "data": {"name": info.name, "digest": info.digest},
         "architectures": found,
         "baseline": baseline,
         "rank_correlation": spearman(
-            [row["search_score"] for row in pairs],
-            [fmean(row["test_accuracy"]) for row in pairs],
+            [row["search_score"] for row in tested], [_mean(row["test_accuracy"]) for row in tested]
         ),
         "confusion": None if winner is None else asdict(winner.confusion),
         "per_class_accuracy": None if winner is None else winner.per_class(),
     }
+
+
+def _row(candidate: Candidate, models: Sequence[tuple[Path, float, float]]) -> dict[str, Any]:
+    """Return one candidate's line of the outcome from (model, validation, test) per training."""
+    return {
+        "digest": candidate.spec.digest,
+        "text": candidate.spec.to_text(),
+        "search_score": candidate.search_score,
+        "validation_accuracy": [validation for _, validation, _ in models],
+        "test_accuracy": [test for _, _, test in models],
+        "model": [str(model) for model, _, _ in models],
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else float("-inf")

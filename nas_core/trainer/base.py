@@ -118,7 +118,9 @@ class Trainer(Protocol):
     and validation splits only.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As typed on the command line."""
 
     def score(self, spec: Spec, job: Job) -> Result:
         """Train `spec` as `job` says and return its validation score."""
