@@ -1,0 +1,103 @@
+"""The test split: one function opens it, and every opening is written down first."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nas_core.datasets.manifest import FILES, read_manifest
+from nas_core.datasets.store import DatasetInfo, Split, _read_arrays
+from nas_core.errors import DataError, RunError
+from nas_core.files import fsync_folder, sha256_bytes, sha256_file
+
+OPENINGS = "test_openings.jsonl"
+
+
+def open_test(info: DatasetInfo, *, run: Path, reason: str) -> Split:
+    """Record the opening in `run`/test_openings.jsonl, durably, then read the test split.
+
+    This is the only function that reads test images for scoring; a search never calls it.
+
+    Args:
+        info: The data set.
+        run: The run's folder, which keeps one line of JSON for each opening.
+        reason: Why it is opened, such as "final evaluation of 5 retrained networks".
+
+    Raises:
+        RunError: The run folder is missing or cannot be written; the split stays closed.
+        DataError: The files are damaged.
+    """
+    record = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "reason": reason,
+        "dataset": info.name,
+        "digest": info.digest,
+    }
+    _append(Path(run), json.dumps(record) + "\n")
+    return _read_arrays(info, "test")
+
+
+def _append(run: Path, line: str) -> None:
+    """Append one line and flush it to disk before returning; a line torn by a crash stays apart."""
+    path = run / OPENINGS
+    try:
+        torn = path.exists() and not path.read_bytes().endswith(b"\n")
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, (("\n" if torn else "") + line).encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        fsync_folder(run)
+    except OSError as error:
+        raise RunError(
+            f"expected a run folder that records the opening of the test split, received {error}: "
+            "the test split stays closed until the run folder can be written"
+        ) from error
+
+
+def read_openings(run: Path) -> list[dict[str, str]]:
+    """Return the recorded openings of the test split, oldest first; empty when never opened.
+
+    A line that a crash tore is left out: the split is read only after its line was whole.
+    """
+    path = Path(run) / OPENINGS
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+def verify_dataset(info: DatasetInfo) -> list[str]:
+    """Return the names of the array files whose SHA-256 differs from the manifest's.
+
+    Hashing the bytes of the test files looks at no image and scores nothing, so it is no opening
+    of the test split.
+
+    Raises:
+        DataError: A file is missing or cannot be read.
+    """
+    expected = read_manifest(info.path)["files"]
+    try:
+        return [name for name in FILES if sha256_file(info.path / name) != expected[name]]
+    except OSError as error:
+        raise DataError(
+            f"expected readable array files in {info.path}, received {error}: "
+            "import the data set again"
+        ) from error
+
+
+def image_digests(info: DatasetInfo, name: str) -> list[str]:
+    """Return the SHA-256 of every image of a split, test included, to find exact copies.
+
+    As `verify_dataset`, this hashes bytes: no label is read and nothing is scored.
+
+    Raises:
+        DataError: The files are damaged.
+    """
+    return [sha256_bytes(image.tobytes()) for image in _read_arrays(info, name).images]
