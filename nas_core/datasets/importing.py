@@ -9,7 +9,7 @@ from PIL import Image
 
 from nas_core.datasets.arrays import read_npz
 from nas_core.datasets.folders import read_folder, read_zip
-from nas_core.datasets.pool import Dropped, Pool
+from nas_core.datasets.pool import Dropped, Pool, printable
 from nas_core.datasets.splitting import divide
 from nas_core.datasets.store import DatasetInfo, require_new, write_dataset
 from nas_core.errors import DataError, UsageError
@@ -42,7 +42,7 @@ class ImportReport:
         shape = f"{total} images {height}x{width}x{channels}, {len(self.info.classes)} classes"
         lines = [f"{self.info.path}: {shape} ({counts})"]
         for reason, entry in self.dropped.items():
-            examples = ", ".join(entry["examples"])
+            examples = ", ".join(printable(name) for name in entry["examples"])
             more = ", ..." if entry["count"] > len(entry["examples"]) else ""
             lines.append(f"dropped {entry['count']}: {reason} ({examples}{more})")
         return lines + [f"note: {note}" for note in self.notes]

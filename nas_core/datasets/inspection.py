@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nas_core.datasets.manifest import SPLITS, read_manifest
+from nas_core.datasets.pool import printable
 from nas_core.datasets.store import DatasetInfo, load_split
 from nas_core.datasets.test_split import image_digests, verify_dataset
 from nas_core.errors import UsageError
@@ -43,7 +44,7 @@ def contact_sheet(info: DatasetInfo, out: Path | str, per_class: int = 10) -> Pa
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
     for label, name in enumerate(info.classes):
         top = GAP + label * row
-        draw.text((GAP, top), _printable(name), fill=(0, 0, 0), font=font)
+        draw.text((GAP, top), printable(name)[:60], fill=(0, 0, 0), font=font)
         members = np.flatnonzero(split.labels == label)[:per_class].tolist()
         for column, number in enumerate(members):
             picture = _enlarged(np.asarray(split.images[number]), cell)
@@ -57,10 +58,6 @@ def _enlarged(image: np.ndarray, cell: int) -> Image.Image:
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("RGB")
     times = max(1, cell // max(picture.size))
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)[:60]
 
 
 def check_dataset(info: DatasetInfo) -> dict[str, Any]:

@@ -51,6 +51,11 @@ class Dropped:
         }
 
 
+def printable(name: str) -> str:
+    """Return a file's or class's name for a terminal or picture: one line, no control codes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def require_classes(classes: tuple[str, ...], where: str) -> None:
     """Refuse fewer than two classes.
 

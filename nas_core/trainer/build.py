@@ -1,5 +1,11 @@
-"""From a specification to a Keras model of standard layers, which plain Keras can load again."""
+"""From a specification to a Keras model of standard layers, so that saved models open anywhere.
 
+A model takes pixels in [0, 255] (uint8 or float) and brings them to [-1, 1] itself; its output is
+class probabilities in float32.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -21,9 +27,9 @@ from nas_core.spec import (
     Softmax,
     Spec,
 )
-from nas_core.trainer.cell_layers import rescaled
+from nas_core.trainer.cell_layers import classifier, rescaled
 
-BATCH_NORM_MOMENTUM = 0.9  # of the moving statistics: short trainings take few steps
+BATCH_NORM_MOMENTUM = 0.9  # Keras's 0.99 needs more steps than a short training has
 
 
 def build_model(
@@ -32,124 +38,171 @@ def build_model(
     *,
     initialiser: str = "glorot_uniform",
     precision: str = "float32",
+    total_steps: int | None = None,
 ) -> keras.Model:
-    """Build an untrained network.
+    """Build an untrained model.
+
+    Weights are drawn from Keras's global generator: `keras.utils.set_random_seed` decides them.
 
     Args:
         spec: A chain or cell specification.
-        image_shape: Height, width, channels; the model takes pixels in [0, 255], uint8 or float.
-        initialiser: Of a chain's kernels, as Keras names it.
-        precision: float32 or mixed_bfloat16 (chains only); weights and the output are float32.
-
-    Returns:
-        A model whose output is probabilities [B, classes] in float32.
+        image_shape: Height, width, channels of one image.
+        initialiser: Of a chain's kernels, by Keras's name.
+        precision: Keras's dtype policy: "float32" or "mixed_bfloat16".
+        total_steps: Training steps over which a cell's drop-path grows; None for a fixed rate.
 
     Raises:
-        SpecError: The images are too small, or the type of specification is unknown.
+        SpecError: The images are too small for the layers, or Keras lacks a layer like that.
+    """
+    with _dtype_policy(precision):
+        if isinstance(spec, ChainSpec):
+            return _build_chain(spec, image_shape, initialiser)
+        if isinstance(spec, CellSpec):
+            from nas_core.trainer.build_cell import build_cell_model
+
+            return build_cell_model(spec, image_shape, total_steps)
+    raise SpecError(f"expected a chain or cell specification, received {type(spec).__name__}")
+
+
+def servable_model(
+    model: keras.Model,
+    spec: Spec | None,
+    trained_shape: tuple[int, int, int],
+    stored_shape: tuple[int, int, int],
+) -> keras.Model:
+    """Return a trained model as it is saved: standard layers only, for images as they are stored.
+
+    Args:
+        model: A trained model of `build_model`, or of a user's own function.
+        spec: What `build_model` built it from; None for a user's own.
+        trained_shape: Shape of the images it was trained on.
+        stored_shape: Shape of the data set's images; a `Resizing` layer bridges the two.
     """
     if isinstance(spec, CellSpec):
-        from nas_core.trainer.build_cell import build_cell_model
+        from nas_core.trainer.build_cell import plain_model
 
-        return build_cell_model(spec, image_shape)
-    if not isinstance(spec, ChainSpec):
-        raise SpecError(f"expected a chain or cell specification, received {type(spec).__name__}")
+        model = plain_model(model, spec, trained_shape)
+    if trained_shape != stored_shape:
+        image = keras.Input(stored_shape, name="stored_image")
+        return keras.Model(image, model(resizing(trained_shape)(image)), name="resized")
+    if model.compiled:  # the optimizer stays here
+        return keras.Model(model.input, model.output, name=model.name)
+    return model
+
+
+def resizing(image_shape: tuple[int, int, int]) -> keras.layers.Layer:
+    """Return the layer that brings images of any size to `image_shape`'s height and width."""
+    height, width, _ = image_shape
+    return layers.Resizing(height, width, "bilinear", antialias=True, name="resize")
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    """Let layers that are made inside have a policy; nothing changes for others."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
     try:
-        return _build_chain(spec, image_shape, initialiser, precision)
-    except ValueError as error:
-        line = " ".join(str(error).split())[:200]
-        raise SpecError(f"expected an architecture for images {image_shape}: {line}") from error
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _build_chain(
-    spec: ChainSpec, image_shape: tuple[int, int, int], initialiser: str, precision: str
+    spec: ChainSpec, image_shape: tuple[int, int, int], initialiser: str
 ) -> keras.Model:
     image = keras.Input(image_shape, name="image")
-    options = {"dtype": keras.DTypePolicy(precision)}
-    tensors = {-1: rescaled(image)}  # by position; [B, H, W, C] or [B, C]
+    tensors = {-1: rescaled(image)}
     for index, layer in enumerate(spec.layers):
-        sources = [tensors[position] for position in spec.sources(index)]
         name = f"{layer.kind}_{index}"
-        tensor = _joined(sources, name)
-        tensors[index] = _apply(layer, tensor, name, initialiser, options)
+        joined = _join([tensors[position] for position in spec.sources(index)], name)
+        tensors[index] = _apply(layer, joined, name, initialiser)
     return keras.Model(image, tensors[len(spec.layers) - 1], name="chain")
 
 
-def _joined(sources: list[Any], name: str) -> Any:
-    """Zero-pad maps at the bottom and right to the largest, and concatenate channels."""
-    if len(sources) == 1:
-        return sources[0]
-    if len(sources[0].shape) == 2:
-        return layers.Concatenate(name=f"{name}_join")(sources)
-    height = max(source.shape[1] for source in sources)
-    width = max(source.shape[2] for source in sources)
-    padded = []
-    for number, source in enumerate(sources):
-        missing = height - source.shape[1], width - source.shape[2]
-        if missing != (0, 0):
-            padding = ((0, missing[0]), (0, missing[1]))
-            padded.append(layers.ZeroPadding2D(padding, name=f"{name}_pad{number}")(source))
-        else:
-            padded.append(source)
-    return layers.Concatenate(name=f"{name}_join")(padded)
+def _join(tensors: list[Any], name: str) -> Any:
+    """Concatenate channels, smaller maps zero-padded at the bottom and right to the largest."""
+    if len(tensors) == 1:
+        return tensors[0]
+    if len(tensors[0].shape) == 4:
+        height = max(tensor.shape[1] for tensor in tensors)
+        width = max(tensor.shape[2] for tensor in tensors)
+        tensors = [
+            _pad(tensor, height - tensor.shape[1], width - tensor.shape[2], f"{name}_pad{number}")
+            for number, tensor in enumerate(tensors)
+        ]
+    return layers.Concatenate(name=f"{name}_join")(tensors)
 
 
-def _apply(layer: Layer, x: Any, name: str, initialiser: str, options: dict[str, Any]) -> Any:
-    """Append one layer to `x` [B, H, W, C] or [B, C]."""
+def _pad(tensor: Any, rows: int, columns: int, name: str) -> Any:
+    if rows == 0 and columns == 0:
+        return tensor
+    return layers.ZeroPadding2D(((0, rows), (0, columns)), name=name)(tensor)
+
+
+def _apply(layer: Layer, tensor: Any, name: str, initialiser: str) -> Any:
+    """Return the layer's output on `tensor` ([B, H, W, C] or [B, units])."""
     match layer:
         case SepConv():
-            return layers.SeparableConv2D(
-                layer.filters, layer.kernel, layer.stride, "same", activation=layer.activation,
-                depthwise_initializer=initialiser, pointwise_initializer=initialiser,
-                name=name, **options,
-            )(x)  # fmt: skip
+            return _separable(layer, tensor, name, initialiser)
         case Conv():
             return layers.Conv2D(
-                layer.filters, layer.kernel, layer.stride, "same", activation=layer.activation,
-                kernel_initializer=initialiser, name=name, **options,
-            )(x)  # fmt: skip
+                layer.filters,
+                layer.kernel,
+                layer.stride,
+                "same",
+                activation=layer.activation,
+                kernel_initializer=initialiser,
+                name=name,
+            )(tensor)
         case Pool():
-            kind = layers.MaxPooling2D if layer.mode == "max" else layers.AveragePooling2D
-            return kind(layer.size, layer.stride, "valid", name=name, **options)(x)
+            return _pool(layer, tensor, name)
         case Dense():
             return layers.Dense(
-                layer.units, layer.activation, kernel_initializer=initialiser, name=name, **options
-            )(_flat(x, name))
-        case GlobalAveragePool():
-            return (
-                x if len(x.shape) == 2 else layers.GlobalAveragePooling2D(name=name, **options)(x)
-            )
+                layer.units, activation=layer.activation, kernel_initializer=initialiser, name=name
+            )(_flat(tensor, name))
         case Dropout():
-            return layers.Dropout(layer.rate, name=name, **options)(x)
+            return layers.Dropout(layer.rate, name=name)(tensor)
         case BatchNorm():
-            return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name, **options)(x)
+            return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)(tensor)
         case Activation():
-            return layers.Activation(layer.function, name=name, **options)(x)
+            return layers.Activation(layer.function, name=name)(tensor)
+        case GlobalAveragePool():
+            is_map = len(tensor.shape) == 4
+            return layers.GlobalAveragePooling2D(name=name)(tensor) if is_map else tensor
         case Softmax():
-            logits = layers.Dense(
-                layer.classes, kernel_initializer=initialiser, name=name, dtype="float32"
-            )(_flat(x, name))
-            return layers.Softmax(name=f"{name}_probabilities", dtype="float32")(logits)
-    raise SpecError(f"expected a known layer, received {layer!r}")
+            return classifier(_flat(tensor, name), layer.classes, name)
+    raise SpecError(f"expected a layer that can be built, received {layer!r}")
 
 
-def _flat(x: Any, name: str) -> Any:
-    return x if len(x.shape) == 2 else layers.Flatten(name=f"{name}_flat")(x)
+def _separable(layer: SepConv, tensor: Any, name: str, initialiser: str) -> Any:
+    if layer.stride[0] != layer.stride[1]:  # type: ignore[index]  # always a pair once checked
+        raise SpecError(
+            f"expected equal strides of a separable convolution, received {layer.stride}: "
+            "frameworks have no other"
+        )
+    return layers.SeparableConv2D(
+        layer.filters,
+        layer.kernel,
+        layer.stride,
+        "same",
+        activation=layer.activation,
+        depthwise_initializer=initialiser,
+        pointwise_initializer=initialiser,
+        name=name,
+    )(tensor)
 
 
-def with_stored_size(model: keras.Model, image_shape: tuple[int, int, int]) -> keras.Model:
-    """Return the model taking pixels of the size that a data set stores.
-
-    Args:
-        model: Takes pixels of the recipe's size.
-        image_shape: Height, width, channels of the stored images.
-    """
-    wanted = model.input_shape[1:]
-    if tuple(wanted) == tuple(image_shape):
-        return model
-    image = keras.Input(image_shape, name="stored_image")
-    return keras.Model(image, model(resizing(wanted[0], wanted[1])(image)), name=model.name)
+def _pool(layer: Pool, tensor: Any, name: str) -> Any:
+    (height, width), (_, rows, columns, _) = layer.size, tensor.shape  # type: ignore[misc]
+    if height > rows or width > columns:
+        raise SpecError(
+            f"expected a map of at least {height}x{width} pixels to pool, received "
+            f"{rows}x{columns}: pool less or use larger images"
+        )
+    kind = layers.MaxPooling2D if layer.mode == "max" else layers.AveragePooling2D
+    return kind(layer.size, layer.stride, "valid", name=name)(tensor)
 
 
-def resizing(height: int, width: int) -> keras.layers.Layer:
-    """Return the layer that changes image sizes, in training and in saved models alike."""
-    return layers.Resizing(height, width, "bilinear", antialias=True, name="resize")
+def _flat(tensor: Any, name: str) -> Any:
+    """Return [B, units] of a map or vector."""
+    return tensor if len(tensor.shape) == 2 else layers.Flatten(name=f"{name}_flat")(tensor)

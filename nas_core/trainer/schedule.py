@@ -1,51 +1,38 @@
-"""Learning rates: over the epochs, and down the ladder of restarts. Pure functions."""
+"""The learning rate of each epoch, and of each restart of MetaQNN's ladder: pure functions."""
 
 import math
 
 from nas_core.trainer.recipe import Recipe
 
 
-def learning_rate_at(recipe: Recipe, initial: float, epoch: int) -> float:
-    """Return the learning rate of an epoch.
+def rate_at(recipe: Recipe, epoch: int, start: float) -> float:
+    """Return the learning rate of one epoch.
 
     Args:
-        recipe: Names the schedule.
-        initial: Rate of the first epoch.
-        epoch: Number of the epoch, from 0.
+        recipe: Its schedule: "step" is MetaQNN's decay (Baker et al. 2017, section 5).
+        epoch: From 0.
+        start: The rate of epoch 0, which the ladder may have lowered.
     """
-    if recipe.schedule == "step":  # Baker et al. 2017, section 5: x 0.2 every 5 epochs
-        return initial * recipe.decay_factor ** (epoch // recipe.decay_every)
-    if recipe.schedule == "cosine":
-        return initial * 0.5 * (1.0 + math.cos(math.pi * epoch / recipe.epochs))
-    return initial
+    match recipe.schedule:
+        case "step":
+            return start * recipe.decay_factor ** (epoch // recipe.decay_every)
+        case "cosine":
+            return start * 0.5 * (1.0 + math.cos(math.pi * epoch / recipe.epochs))
+    return start
 
 
-def ladder(recipe: Recipe) -> list[float]:
-    """Return the initial rates to try in turn (Baker et al. 2017, section 5: x 0.4 each)."""
-    return [
-        recipe.learning_rate * recipe.restart_factor**rung for rung in range(recipe.restarts + 1)
-    ]
+def ladder_rates(recipe: Recipe) -> tuple[float, ...]:
+    """Return the starting rates to be tried, in order (Baker et al. 2017, section 5).
 
-
-def random_accuracy(classes: int, margin: float) -> float:
-    """Return the accuracy above which a child is better than a random predictor.
-
-    Args:
-        classes: Chance is 1 / classes.
-        margin: Share of the way from chance to 1; 1/18 gives the authors' 0.15 for ten classes.
+    One more than `recipe.restarts`: 1e-3, 4e-4, 1.6e-4, 6.4e-5, 2.56e-5, 1.024e-5 as published.
     """
+    return tuple(
+        recipe.learning_rate * recipe.restart_factor**number
+        for number in range(recipe.restarts + 1)
+    )
+
+
+def better_than_random(accuracy: float, classes: int, margin: float) -> bool:
+    """Return whether an accuracy in [0, 1] is above chance by the margin (see `Recipe`)."""
     chance = 1.0 / classes
-    return chance + margin * (1.0 - chance)
-
-
-def score_of(accuracies: list[float], score: str, epochs: int) -> float:
-    """Return the mean of the best or last `epochs` validation accuracies (fewer if there are).
-
-    Args:
-        accuracies: One per epoch, at least one.
-        score: "best" or "last".
-        epochs: How many are averaged.
-    """
-    ordered = sorted(accuracies) if score == "best" else accuracies
-    chosen = ordered[-epochs:]
-    return math.fsum(chosen) / len(chosen)
+    return accuracy > chance + margin * (1.0 - chance)

@@ -85,6 +85,15 @@ def test_unreadable_images_are_dropped_and_named(tmp_path):
     assert sum(report.info.counts.values()) == 14
 
 
+def test_names_from_strange_file_systems_are_reported_safely(tmp_path):
+    root = make_folder(tmp_path / "in", count=5)
+    (root / "cat" / "a\nb\x1b[31m\udcff.png").write_bytes(b"broken")
+    report = import_dataset(root, tmp_path / "out")
+    line = next(line for line in report.lines() if line.startswith("dropped"))
+    assert "cat/a?b?[31m?.png" in line
+    line.encode()
+
+
 def test_mostly_unreadable_images_stop_the_import(tmp_path):
     root = make_folder(tmp_path / "in", count=4)
     for path in [*root.glob("cat/*.png"), *root.glob("dog/000.png")]:

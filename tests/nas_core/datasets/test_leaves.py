@@ -1,18 +1,20 @@
 """The leaves generator: pinned bytes, whole-number mathematics, balance, and honest colours."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nas_core.datasets import load_split
+from nas_core.datasets import check_dataset, load_split
 from nas_core.datasets.leaves import CLASSES, generate, write_leaves
 from nas_core.datasets.leaves.fixed import Draws, cosine, root, sine
 from nas_core.datasets.leaves.raster import fill, strokes
 from nas_core.errors import DataError, UsageError
 
-# Both change only with the generator's VERSION.
+# All change only with the generator's VERSION.
 FIRST_TWO_HUNDRED = "f2057a1c8366f6c4ce52bec4dfbd70a9dc74e918be762b9f75d26076ea622968"
+DIGEST = "ba6816d2a20d0ad3a593c839a5cc6f847bdb42076bdca6ea24b2763d1d9683cb"
 ALL = "61846186d8b1b188dfdc476c5ebb4b8af9bd9fcfee531a24cd78ac1c842514bf"
 
 
@@ -31,8 +33,18 @@ def test_first_images_are_pinned(some):
 
 @pytest.mark.slow
 def test_all_images_are_pinned(tmp_path):
-    images, _ = generate(0)
-    assert hashlib.sha256(images.tobytes()).hexdigest() == ALL
+    info = write_leaves(tmp_path / "leaves")
+    assert info.counts == {"train": 2800, "validation": 600, "test": 600}
+    parts = [np.load(info.path / f"{name}_images.npy") for name in info.counts]
+    assert hashlib.sha256(np.concatenate(parts).tobytes()).hexdigest() == ALL
+    assert info.digest == DIGEST
+    assert check_dataset(info)["ok"]
+
+
+def test_the_published_calibration_is_of_this_data():
+    readme = (Path(__file__).resolve().parents[3] / "data" / "README.md").read_text("utf-8")
+    table = readme.split("<!-- calibration: begin -->")[1].split("<!-- calibration: end -->")[0]
+    assert f"`{DIGEST[:16]}`" in table
 
 
 def test_fewer_images_are_the_first_of_more(some):
