@@ -14,7 +14,7 @@ class UsageError(NasError, ValueError):
 
 
 class SpecError(UsageError):
-    """An architecture that cannot exist: unknown layer, value out of range, shape below one pixel."""
+    """An architecture that cannot exist: unknown layer, value out of range, map too small."""
 
 
 class DataError(UsageError):

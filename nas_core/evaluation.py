@@ -1,13 +1,18 @@
 """Testing saved models: the one place where the test split is looked at."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nas_core.datasets import DatasetInfo
 from nas_core.datasets.test_split import open_test
+from nas_core.errors import UsageError
+from nas_core.executors.machine import cores
 
 BATCH = 256
 
@@ -45,6 +50,54 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     return matrix
 
 
+def load_model(path: Path) -> Any:
+    """Return a saved Keras model, without what only training needs.
+
+    Raises:
+        UsageError: The file is missing or no model that Keras can read.
+    """
+    if path.suffix != ".keras" or not path.is_file():
+        raise UsageError(
+            f"expected a .keras file, received {path}: nas retrain RUN saves models in RUN/models"
+        )
+    from nas_core.trainer import runtime  # before Keras: it settles how TensorFlow starts
+
+    try:
+        with _quiet_start():
+            runtime.prepare(threads=cores())
+            import keras
+
+            return keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise UsageError(f"expected a model saved by Keras, cannot read {path} ({line})") from error
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep TensorFlow's greetings off the terminal; no setting silences the first of them."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def probabilities(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return class probabilities [N, classes] of pixels [N, H, W, C] in [0, 255].
+
+    Called directly, as `predict` would compile a graph that is used for a few batches only.
+    """
+    batches = [
+        np.asarray(model(np.asarray(images[start : start + BATCH], np.float32), training=False))
+        for start in range(0, len(images), BATCH)
+    ]
+    return np.concatenate(batches)
+
+
 def evaluate_on_test(
     info: DatasetInfo, models: Sequence[Path], *, run: Path
 ) -> dict[Path, TestScore]:
@@ -55,14 +108,11 @@ def evaluate_on_test(
         models: `.keras` files that take pixels in [0, 255] of the data set's image shape.
         run: Folder whose ``test_openings.jsonl`` records the opening.
     """
-    import keras
-
     test = open_test(info, run=run, reason=f"retrained models: {len(models)}")
     labels = np.asarray(test.labels)
     scores = {}
     for path in models:
-        model = keras.models.load_model(path, compile=False)
-        predicted = model.predict(test.images, batch_size=BATCH, verbose=0).argmax(axis=1)
+        predicted = probabilities(load_model(path), test.images).argmax(axis=1)
         matrix = confusion_matrix(labels, predicted, len(info.classes))
         confusion = Confusion(list(info.classes), matrix.tolist())
         scores[path] = TestScore(float((predicted == labels).mean()), confusion)

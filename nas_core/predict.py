@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nas_core.errors import DataError, UsageError
+from nas_core.evaluation import load_model, probabilities
 
 
 def predict(model: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
@@ -24,12 +25,12 @@ def predict(model: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
         UsageError: The model is missing or no Keras file.
         DataError: A picture is missing or cannot be read.
     """
-    network = _load(model)
-    _, height, width, channels = network.input_shape
     paths = _pictures(images)
+    network = load_model(model)
+    _, height, width, channels = network.input_shape
     pixels = np.stack([_pixels(path, height, width, channels) for path in paths])  # [N, H, W, C]
-    probabilities = network.predict(pixels, verbose=0)  # [N, classes]
-    names = _class_names(model, probabilities.shape[1])
+    found = probabilities(network, pixels)  # [N, classes]
+    names = _class_names(model, found.shape[1])
     return [
         {
             "image": str(path),
@@ -37,22 +38,8 @@ def predict(model: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
             "probability": float(row.max()),
             "probabilities": dict(zip(names, row.astype(float).tolist(), strict=True)),
         }
-        for path, row in zip(paths, probabilities, strict=True)
+        for path, row in zip(paths, found, strict=True)
     ]
-
-
-def _load(model: Path) -> Any:
-    if model.suffix != ".keras" or not model.is_file():
-        raise UsageError(
-            f"expected a .keras file, received {model}: nas retrain RUN saves models in RUN/models"
-        )
-    import keras
-
-    try:
-        return keras.models.load_model(model, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise UsageError(f"expected a model saved by Keras, cannot read {model} ({line})") from error
 
 
 def _pictures(images: Sequence[Path]) -> list[Path]:
@@ -65,8 +52,10 @@ def _pictures(images: Sequence[Path]) -> list[Path]:
             if not inside:
                 raise DataError(f"expected pictures in {path}, found none: name a picture")
             paths.extend(inside)
-        else:
+        elif path.is_file():
             paths.append(path)
+        else:
+            raise DataError(f"expected a picture or a folder, {path} does not exist: correct it")
     return paths
 
 

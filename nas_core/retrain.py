@@ -27,7 +27,7 @@ from nas_core.trainer.recipe import FINAL, Recipe
 
 MODELS = "models"
 OUTCOME = "retrain.json"
-# What a person would write down without a search: three stages, filters doubling, dropout at the end.
+# What a person would write down without a search: three stages, doubling filters, dropout.
 HAND_MADE = (
     "[C(32,3,1), P(2,2), C(64,3,1), P(2,2), C(128,3,1), P(2,2), D(0.3), FC(128), D(0.3), SM(2)]"
 )
