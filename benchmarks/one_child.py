@@ -2,10 +2,11 @@
 
     python benchmarks/one_child.py {ours,loop,fit} {chain,nasnet} DATA_FOLDER
 
-`ours` is the project's trainer. `loop` is the fastest loop known to us, written by hand for TensorFlow:
-pixels on the device as uint8, one compiled step, the optimizer built before it, grappler off. `fit` is
-`model.fit` with its defaults on float arrays. All three build the same network, train the same epochs
-with the same optimizer and mirror augmentation, and evaluate after each epoch. Imports are not timed.
+`ours` is the project's trainer. `loop` is the fastest loop known to us, written by hand for
+TensorFlow: pixels on the device as uint8, one compiled step, the optimizer built before it,
+grappler off. `fit` is `model.fit` with its defaults on float arrays. All three build the same
+network, train the same epochs with the same optimizer and mirror augmentation, and evaluate
+after each epoch. Imports are not timed.
 """
 
 import json

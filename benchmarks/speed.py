@@ -3,8 +3,9 @@
     python benchmarks/speed.py [--repeats 3] [--children 100]
 
 1. milliseconds per MetaQNN architecture, suggested and observed, with 100 replayed sequences;
-2. a whole short child (build, trace, epochs, evaluate): the project's trainer beside a hand-written
-   TensorFlow loop and `model.fit` with its defaults, alternated, each in a fresh process of one thread;
+2. a whole short child (build, trace, epochs, evaluate): the project's trainer beside a
+   hand-written TensorFlow loop and `model.fit` with its defaults, alternated, each in a fresh
+   process of one thread;
 3. `nas --help` beside an empty Python;
 4. the driver's memory over different children in processes.
 """
@@ -93,9 +94,9 @@ def whole_children(repeats: int, folder: Path) -> None:
         times: dict[str, list[float]] = {"ours": [], "loop": [], "fit": []}
         scores: dict[str, list[float]] = {"ours": [], "loop": [], "fit": []}
         for _ in range(repeats):
-            for way in times:
+            for way, seen in times.items():
                 seconds, score = child_seconds(way, net, folder)
-                times[way].append(seconds)
+                seen.append(seconds)
                 scores[way].append(score)
         reference = statistics.median(times["loop"])
         for way, label in (("ours", "this project"), ("loop", "hand-written loop"),

@@ -1,10 +1,9 @@
 """MetaQNN's space, as the command line offers it."""
 
-from nas_core.trainer.recipe import PAPER, QUICK, Recipe
-
 from metaqnn.config import PAPER_SPACE, QUICK_SPACE
 from metaqnn.state_space import MetaQNNSpace
 from nas_core.registry import SpaceEntry, check_preset
+from nas_core.trainer.recipe import PAPER, QUICK, Recipe
 
 
 def _build(preset: str, image_shape: tuple[int, int, int], classes: int) -> MetaQNNSpace:

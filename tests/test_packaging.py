@@ -21,7 +21,9 @@ def test_the_sagemaker_folder_never_hides_the_sdk():
 
 
 def test_every_package_is_listed():
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    listed = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    )
     found = {
         str(path.parent.relative_to(ROOT)).replace("/", ".")
         for path in SOURCES
@@ -54,7 +56,9 @@ def test_house_rules(path):
     for node in ast.walk(tree):
         assert not isinstance(node, ast.Assert)
         assert not (isinstance(node, ast.ExceptHandler) and node.type is None)
-    forbidden = r"\bimport (?:c?loud)?pickle\b|\bdill\b|joblib|allow_pickle=True|yaml\.load\(|\beval\("
+    forbidden = (
+        r"\bimport (?:c?loud)?pickle\b|\bdill\b|joblib|allow_pickle=True|yaml\.load\(|\beval\("
+    )
     assert re.search(forbidden + r"|np\.random\.seed|\brandom\.seed\(", text) is None
 
 

@@ -14,7 +14,7 @@ ONE_DRAW_PER_EXAMPLE = (None, 1, 1, 1)  # the mask's shape, [B, 1, 1, 1]
 
 
 @keras.saving.register_keras_serializable(package="nas_core")
-class ScheduledDropPath(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+class ScheduledDropPath(keras.layers.Layer):
     """Drop-path whose rate grows linearly over the steps of a training.
 
     keep(step) = 1 - min(1, step / total_steps) * (1 - keep): everything is kept at first. Counts

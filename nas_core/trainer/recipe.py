@@ -179,8 +179,8 @@ def _check(recipe: Recipe, name: str, fine: bool, wanted: str) -> None:
 # As published, but for the data set.
 PAPER = Recipe()
 
-# Seconds a child on one thread. Small batches and He's initialisation, as four epochs are few steps;
-# a slow starter is not restarted at a rate that would make it slower still (`random_margin`).
+# Seconds a child on one thread. Small batches and He's initialisation, as four epochs are few
+# steps; a slow starter is not restarted at a rate that would slow it further (`random_margin`).
 QUICK = Recipe(
     epochs=4,
     batch_size=32,

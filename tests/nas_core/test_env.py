@@ -33,7 +33,9 @@ class LengthTrainer:
 def test_gymnasiums_check_passes_without_a_warning(space):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(ArchitectureEnv(space, LengthTrainer(), render_mode="ansi"), skip_render_check=True)
+        check_env(
+            ArchitectureEnv(space, LengthTrainer(), render_mode="ansi"), skip_render_check=True
+        )
 
 
 def test_an_episode_ends_with_the_trainers_score():

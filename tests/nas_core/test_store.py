@@ -25,13 +25,12 @@ RESULT = Result(Status.OK, 0.5, CURVE, 1.5, 10, 20, details={"learning_rate": 0.
 
 
 def test_what_is_stored_comes_back(tmp_path):
-    with RunStore.create(tmp_path / "r", {"seed": 3}) as store:
-        with store.transaction():
-            store.propose([proposal(0), proposal(1)])
-            store.record(0, RESULT)
-            store.mark_observed({0: 0.5})
-            store.save_agent({"q": [1, 2]})
-            store.add_event("metrics", {"loss": 1.0})
+    with RunStore.create(tmp_path / "r", {"seed": 3}) as store, store.transaction():
+        store.propose([proposal(0), proposal(1)])
+        store.record(0, RESULT)
+        store.mark_observed({0: 0.5})
+        store.save_agent({"q": [1, 2]})
+        store.add_event("metrics", {"loss": 1.0})
     with RunStore.open(tmp_path / "r") as store:
         assert store.config == {"seed": 3}
         first, second = store.trials()
@@ -47,7 +46,7 @@ def test_what_is_stored_comes_back(tmp_path):
         assert first.result.details == {"learning_rate": 0.001}
         assert (second.status, second.observed) == (None, False)
         with pytest.raises(RunError, match="no result yet"):
-            second.result  # noqa: B018
+            second.result
         assert store.agent_state() == {"q": [1, 2]}
         assert [(kind, detail) for _, kind, detail in store.events()] == [
             ("metrics", {"loss": 1.0})

@@ -15,7 +15,12 @@ NAS = [sys.executable, "-c", "from nas_core.cli import main; main()"]
 
 def nas(*arguments, cwd, check=0, **options):
     done = subprocess.run(
-        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=100, **options
+        [*NAS, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        **options,
     )
     assert done.returncode == check, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
@@ -68,7 +73,9 @@ def test_looking_at_a_run(tmp_path):
     mock_search(tmp_path)
     assert "architecture" in nas("show", "R1", cwd=tmp_path).stdout
     assert "val accuracy" in nas("show", "R1", 0, cwd=tmp_path).stdout
-    assert json.loads(nas("show", "R1", 0, "--json", cwd=tmp_path).stdout)["result"]["status"] == "ok"
+    assert (
+        json.loads(nas("show", "R1", 0, "--json", cwd=tmp_path).stdout)["result"]["status"] == "ok"
+    )
     assert "C(" in nas("show", "R1", "--q", cwd=tmp_path).stdout
     table = json.loads(nas("show", "R1", "--q", "--json", cwd=tmp_path).stdout)["q"]
     assert table[0]["state"] == ["start", 0, 0, 0, 8]
@@ -142,7 +149,9 @@ def test_help_is_quick_and_loads_nothing_heavy(tmp_path):
         "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'boto3', 'PIL'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -159,7 +168,18 @@ def slow_search(cwd, run):
         "from nas_core.cli import main\n"
         "main()\n"
     )
-    arguments = ["search", "metaqnn", "--trainer", "mock", "--trials", "80", "--seed", "1", "--run", run]
+    arguments = [
+        "search",
+        "metaqnn",
+        "--trainer",
+        "mock",
+        "--trials",
+        "80",
+        "--seed",
+        "1",
+        "--run",
+        run,
+    ]
     return subprocess.Popen(
         [sys.executable, "-c", script, *arguments], cwd=cwd,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
