@@ -7,25 +7,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-from nas_core.datasets import write_dataset
+from tiny_data import write_tiny
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def tiny_dataset(folder: Path) -> Path:
-    """Write 3 classes of 8x8 images that differ in brightness."""
-    rng = np.random.default_rng(0)
-    splits = {}
-    for name, per_class in (("train", 40), ("validation", 12), ("test", 12)):
-        labels = np.repeat(np.arange(3), per_class).astype(np.int32)
-        base = np.array([40, 120, 200])[labels][:, None, None, None]
-        noise = rng.integers(-30, 31, (len(labels), 8, 8, 3))
-        splits[name] = (np.clip(base + noise, 0, 255).astype(np.uint8), labels)
-    write_dataset(folder, splits, ("dark", "gray", "light"), source="test")
-    return folder
 
 
 def opened_test_files(folder: Path, script: str) -> tuple[list[str], str]:
@@ -55,7 +40,7 @@ def opened_test_files(folder: Path, script: str) -> tuple[list[str], str]:
 
 @pytest.mark.slow
 def test_a_search_with_real_children_never_opens_the_test_split(tmp_path):
-    tiny_dataset(tmp_path / "tiny")
+    write_tiny(tmp_path / "tiny")
     search = (
         "from nas_core.api import search\n"
         "result = search('metaqnn', 'tiny', trials=4, workers=2, run='R',\n"
