@@ -1,118 +1,113 @@
-"""A trainer without training: a smooth surrogate of accuracy, curve and seconds, in microseconds.
+"""A trainer that trains nothing: a smooth, noisy, repeatable surrogate in well under a millisecond.
 
-The accuracy rises with depth, width and receptive field and falls where a network is too large to
-learn in a few epochs, keeps too large a map, or ends on too few features. The effects multiply, so
-that a good network needs several right decisions. One noise per (architecture, seed).
+For trying agents, for tests and for comparisons; no TensorFlow is imported.
 """
 
-import math
 from dataclasses import dataclass
+from math import exp, log
 from typing import Any, ClassVar
 
-from nas_core.cost import cost
-from nas_core.cost.model import Cost
-from nas_core.errors import SpecError
+import numpy as np
+
+from nas_core.cost import Cost
+from nas_core.errors import SpecError, UsageError
 from nas_core.seeding import generator
 from nas_core.spec import Spec
+from nas_core.trainer import surrogate
 from nas_core.trainer.base import Epoch, Job, Result, Status, failed
+from nas_core.trainer.features import features
 
 EPOCHS = 4
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """Where the surrogate's optimum lies, and how wide it is.
-
-    Attributes:
-        ceiling: Accuracy of a perfect network.
-        macs: log10 of the best number of multiply-accumulates, and its width.
-        layers: Best number of layers with weights, and its width.
-        last_map: log2 of the best side of the last map, and its width.
-        features: log2 of the best number of features before the classifier, and its width.
-        noise: Standard deviation of a training's luck, in accuracy.
-        macs_per_second: Speed of the simulated machine, for one image forwards and back.
-        start_seconds: Building and tracing.
-        images: Training images of the simulated data set.
-    """
-
-    ceiling: float = 0.93
-    macs: tuple[float, float] = (7.05, 1.5)
-    layers: tuple[float, float] = (6.0, 4.0)
-    last_map: tuple[float, float] = (2.0, 2.2)
-    features: tuple[float, float] = (7.0, 3.5)
-    noise: float = 0.01
-    macs_per_second: float = 6e10
-    start_seconds: float = 1.5
-    images: int = 2800
-
-
-def _bump(value: float, best: tuple[float, float]) -> float:
-    """Return a factor in (0, 1], 1 at the best value."""
-    centre, width = best
-    return math.exp(-(((value - centre) / width) ** 2))
+IMAGES = 2800
+MACS_PER_SECOND = 2e10  # of one thread, forwards and backwards
+START_SECONDS = 1.5  # building and tracing
+RATE = 1e-3
 
 
 @dataclass(frozen=True)
 class MockTrainer:
-    """Scores any specification without Keras.
+    """Answers with an accuracy that depends on the architecture, and a little on the seed.
+
+    The same specification, job seed and mock seed give the same result on any machine.
 
     Attributes:
-        image_shape: Height, width, channels of the simulated images.
-        classes: Number of classes: chance is 1 / classes.
-        coefficients: The surrogate.
+        image_shape: Height, width, channels that the networks are meant for.
+        classes: Number of classes, at least 2.
+        noise: Standard deviation of a score over job seeds, at least 0.
+        seed: Of the noise.
     """
+
+    name: ClassVar[str] = "mock"
+    preload: ClassVar[tuple[str, ...]] = ("nas_core.trainer.mock",)
 
     image_shape: tuple[int, int, int] = (32, 32, 3)
     classes: int = 10
-    coefficients: Coefficients = Coefficients()
-    name: str = "mock"
-    preload: ClassVar[tuple[str, ...]] = ("nas_core.trainer.mock",)
+    noise: float = 0.01
+    seed: int = 0
 
-    def score(self, spec: Spec, job: Job) -> Result:
-        """Return the surrogate's answer; the same specification and seed give the same one."""
-        try:
-            found = cost(spec, self.image_shape)
-        except SpecError as error:
-            return failed(Status.INVALID, str(error))
-        noise = generator(job.seed, f"mock {spec.digest}").normal(0.0, self.coefficients.noise)
-        expected = self.expected(found)
-        score = min(1.0, max(0.0, expected + noise))
-        seconds = self.coefficients.start_seconds + (
-            3.0 * found.macs * self.coefficients.images * EPOCHS / self.coefficients.macs_per_second
-        )
-        return Result(
-            Status.OK, score, self._curve(score), seconds, found.parameters, found.macs,
-            details={"simulated": True},
-        )  # fmt: skip
-
-    def expected(self, found: Cost) -> float:
-        """Return the accuracy without noise, in [1 / classes, ceiling]."""
-        numbers, chance = self.coefficients, 1.0 / self.classes
-        weighted = sum(row.parameters > 0 for row in found.layers) - 1
-        maps = [row.shape for row in found.layers if len(row.shape) == 3] or [self.image_shape]
-        features = max((row.shape[-1] for row in found.layers[:-1]), default=maps[-1][-1])
-        quality = (
-            _bump(math.log10(max(found.macs, 1)), numbers.macs)
-            * _bump(float(weighted), numbers.layers)
-            * _bump(math.log2(maps[-1][0]), numbers.last_map)
-            * _bump(math.log2(features), numbers.features)
-        )
-        return chance + (numbers.ceiling - chance) * quality**0.5
-
-    def _curve(self, score: float) -> tuple[Epoch, ...]:
-        chance = 1.0 / self.classes
-        reached = [chance + (score - chance) * (1 - 0.35**epoch) for epoch in range(1, EPOCHS + 1)]
-        scale = score / reached[-1] if reached[-1] > 0 else 1.0
-        return tuple(
-            Epoch(-math.log(max(a * scale, 1e-3)), a * scale, -math.log(max(a * scale, 1e-3)),
-                  a * scale, 1e-3)
-            for a in reached
-        )  # fmt: skip
+    def __post_init__(self) -> None:
+        if self.classes < 2 or not 0.0 <= self.noise < 1.0:
+            raise UsageError(
+                f"expected at least 2 classes and noise in [0, 1), received {self.classes} and "
+                f"{self.noise}: change them"
+            )
 
     def config(self) -> dict[str, Any]:
-        """Return what identifies the scores."""
+        """Return JSON values that scores depend on."""
         return {
             "trainer": self.name,
             "image_shape": list(self.image_shape),
             "classes": self.classes,
+            "noise": self.noise,
+            "seed": self.seed,
+            "version": surrogate.VERSION,
         }
+
+    def score(self, spec: Spec, job: Job) -> Result:
+        """Return a simulated result: the best validation accuracy of a simulated curve."""
+        try:
+            found, figures = features(spec, self.image_shape)
+        except SpecError as error:
+            return failed(Status.INVALID, str(error))
+        rng = generator(self.seed, f"mock {spec.digest}", job.seed)
+        target = surrogate.expected_accuracy(spec, found, self.classes)
+        curve = self._curve(target + self.noise * rng.standard_normal(), found["depth"], rng)
+        return Result(
+            Status.OK,
+            max(epoch.val_accuracy for epoch in curve),
+            curve,
+            seconds=simulated_seconds(figures),
+            parameters=figures.parameters,
+            macs=figures.macs,
+        )
+
+    def _curve(self, final: float, depth: float, rng: np.random.Generator) -> tuple[Epoch, ...]:
+        """Rise from chance to `final`, more slowly the deeper the network is."""
+        chance, pace = 1.0 / self.classes, 0.8 + 0.15 * depth
+        final = min(max(final, 0.0), 1.0)
+        shares = [
+            (1.0 - exp(-(epoch + 1) / pace)) / (1.0 - exp(-EPOCHS / pace))
+            for epoch in range(EPOCHS)
+        ]
+        jitter = 0.5 * self.noise * rng.standard_normal(EPOCHS - 1)
+        values = [
+            min(max(chance + (final - chance) * share + wobble, 0.0), final)
+            for share, wobble in zip(shares[:-1], jitter.tolist(), strict=True)
+        ]
+        return tuple(self._epoch(value) for value in (*values, final))
+
+    def _epoch(self, accuracy: float) -> Epoch:
+        """Return an epoch of that validation accuracy; losses are those of a calibrated net."""
+        seen = min(1.0, accuracy * 1.05)
+        return Epoch(
+            self._loss(seen), seen, val_loss=self._loss(accuracy), val_accuracy=accuracy,
+            learning_rate=RATE,
+        )  # fmt: skip
+
+    def _loss(self, accuracy: float) -> float:
+        return log(self.classes) * (1.0 - accuracy) / (1.0 - 1.0 / self.classes)
+
+
+def simulated_seconds(figures: Cost) -> float:
+    """Return the seconds that a training would take on one thread, from its multiply-adds."""
+    return START_SECONDS + EPOCHS * IMAGES * 3 * figures.macs / MACS_PER_SECOND

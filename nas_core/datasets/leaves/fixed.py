@@ -7,6 +7,7 @@ a data set whose SHA-256 is pinned may not: so this room does not use `nas_core.
 
 import hashlib
 import math
+from functools import cache
 
 import numpy as np
 
@@ -21,30 +22,30 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def _sine_table() -> np.ndarray:
+@cache
+def _sines() -> np.ndarray:
     """Return round(2**14 sin(2 pi i / 4096)), i = 0..4095, by Taylor's series in integers."""
-    table = []
-    for step in range(TURN):
-        x = 2 * _PI * (step if step < TURN // 2 else step - TURN) // TURN
-        terms = [
-            (-1) ** k * x ** (2 * k + 1) // (math.factorial(2 * k + 1) << (2 * k * _BITS))
-            for k in range(_TERMS)
-        ]
-        table.append((sum(terms) + (1 << (_BITS - SINE_BITS - 1))) >> (_BITS - SINE_BITS))
-    return np.array(table, np.int64)
-
-
-_SINES = _sine_table()
+    quarter = []
+    for step in range(TURN // 4 + 1):
+        x = 2 * _PI * step // TURN
+        term = total = x
+        for k in range(1, _TERMS):
+            term = -(((term * x >> _BITS) * x >> _BITS) // (2 * k * (2 * k + 1)))
+            total += term
+        quarter.append((total + (1 << (_BITS - SINE_BITS - 1))) >> (_BITS - SINE_BITS))
+    rise = np.array(quarter, np.int64)
+    half = np.concatenate([rise, rise[-2:0:-1]])
+    return np.concatenate([half, -half])
 
 
 def sine(angle: np.ndarray) -> np.ndarray:
     """Return 2**14 times the sine of an angle of 4096 to a turn, as int64."""
-    return _SINES[angle & (TURN - 1)]
+    return _sines()[angle & (TURN - 1)]
 
 
 def cosine(angle: np.ndarray) -> np.ndarray:
     """Return 2**14 times the cosine of an angle of 4096 to a turn, as int64."""
-    return _SINES[(angle + TURN // 4) & (TURN - 1)]
+    return sine(angle + TURN // 4)
 
 
 def root(square: np.ndarray) -> np.ndarray:

@@ -1,0 +1,133 @@
+"""Numbers that describe an architecture, for surrogates of accuracy: from its spec alone."""
+
+from math import log2, log10
+
+from nas_core.cost import Cost, Shape, cost
+from nas_core.errors import SpecError
+from nas_core.spec import (
+    OPERATIONS,
+    BatchNorm,
+    CellSpec,
+    ChainSpec,
+    Conv,
+    Dense,
+    Dropout,
+    Layer,
+    Pool,
+    Spec,
+)
+from nas_core.spec.cell_blocks import Cell
+from nas_core.spec.cell_ops import Family
+
+WEIGHTED = (Family.CONVOLUTION, Family.FACTORISED, Family.DILATED, Family.SEPARABLE)
+
+
+def features(spec: Spec, image_shape: tuple[int, int, int]) -> tuple[dict[str, float], Cost]:
+    """Return an architecture's features by name, and its cost.
+
+    A chain has: depth (convolutions), width (mean log2 of filters), growth (log2 of last over
+    first filters), field (log2 of the receptive field over the image's side), map (log2 of the
+    side that the head sees), dense (dense layers), dropout (highest rate), norm (share of
+    convolutions with batch normalisation), skips (joins), parameters (log10).
+
+    Cells have: depth (weighted operations on the longest path through all cells), width (log2 of
+    filters), separable, pool and identity (shares of all operations), spread (share of different
+    operations), field and parameters.
+
+    Raises:
+        SpecError: The images are too small, or the type is unknown.
+    """
+    figures = cost(spec, image_shape)
+    if isinstance(spec, ChainSpec):
+        found = _chain(spec, image_shape, figures)
+    elif isinstance(spec, CellSpec):
+        found = _cell(spec)
+    else:
+        raise SpecError(f"expected a chain or cell specification, received {type(spec).__name__}")
+    return {**found, "parameters": log10(max(figures.parameters, 1))}, figures
+
+
+def _chain(spec: ChainSpec, image_shape: tuple[int, int, int], figures: Cost) -> dict[str, float]:
+    convs = [layer for layer in spec.layers if isinstance(layer, Conv)]
+    logs = [log2(layer.filters) for layer in convs]
+    norms = sum(isinstance(layer, BatchNorm) for layer in spec.layers)
+    return {
+        "depth": float(len(convs)),
+        "width": sum(logs) / len(logs) if logs else 0.0,
+        "growth": logs[-1] - logs[0] if logs else 0.0,
+        "field": log2(_receptive_field(spec) / max(image_shape[:2])),
+        "map": log2(_last_side(figures.shapes, image_shape)),
+        "dense": float(sum(isinstance(layer, Dense) for layer in spec.layers)),
+        "dropout": max((x.rate for x in spec.layers if isinstance(x, Dropout)), default=0.0),
+        "norm": norms / len(convs) if convs else 0.0,
+        "skips": float(sum(len(layer.inputs) > 1 for layer in spec.layers)),
+    }
+
+
+def _last_side(shapes: tuple[Shape, ...], image_shape: tuple[int, int, int]) -> int:
+    """Return the larger side of the last map before it becomes a vector."""
+    maps = [shape for shape in shapes if len(shape) == 3]
+    height, width, _ = maps[-1] if maps else image_shape
+    return max(height, width)
+
+
+def _receptive_field(spec: ChainSpec) -> int:
+    """Return the pixels along a side that one position of the last map sees."""
+    fields, jumps = {-1: 1}, {-1: 1}
+    for index, layer in enumerate(spec.layers):
+        sources = spec.sources(index)
+        window, stride = _window(layer)
+        fields[index] = max(fields[s] + (window - 1) * jumps[s] for s in sources)
+        jumps[index] = max(jumps[s] for s in sources) * stride
+    return max(fields.values())
+
+
+def _window(layer: Layer) -> tuple[int, int]:
+    """Return the larger side of a layer's window and stride."""
+    if isinstance(layer, (Conv, Pool)):
+        size = layer.kernel if isinstance(layer, Conv) else layer.size
+        return _larger(size), _larger(layer.stride)
+    return 1, 1
+
+
+def _larger(value: tuple[int, int] | int) -> int:
+    return value if isinstance(value, int) else max(value)
+
+
+def _cell(spec: CellSpec) -> dict[str, float]:
+    names = [name for cell in (spec.normal, spec.reduction) for name in _operations(cell)]
+    families = [OPERATIONS[name].family for name in names]
+    pools = families.count(Family.AVERAGE_POOL) + families.count(Family.MAX_POOL)
+    normals, reductions = sum(spec.stacks), len(spec.stacks) - 1
+    path = _path(spec.normal, 0) * normals + _path(spec.reduction, 0) * reductions
+    reach = _path(spec.normal, 1) * normals + 2 * _path(spec.reduction, 1) * reductions
+    return {
+        "depth": float(path),
+        "width": log2(spec.filters),
+        "separable": families.count(Family.SEPARABLE) / len(names),
+        "pool": pools / len(names),
+        "identity": families.count(Family.IDENTITY) / len(names),
+        "spread": len(set(names)) / len(names),
+        "field": log2(1 + reach),
+    }
+
+
+def _operations(cell: Cell) -> list[str]:
+    """Return the operations of the blocks that the output depends on."""
+    blocks = [cell.blocks[state - 2] for state in sorted(cell.live) if state >= 2]
+    return [name for block in blocks for _, name in block.edges]
+
+
+def _path(cell: Cell, what: int) -> int:
+    """Return the longest path through a cell: 0 counts weighted operations, 1 pixels of reach."""
+    longest = {0: 0, 1: 0}
+    for state, block in enumerate(cell.blocks, start=2):
+        longest[state] = max(longest[source] + _length(name, what) for source, name in block.edges)
+    return max(longest[state] for state in cell.outputs)
+
+
+def _length(name: str, what: int) -> int:
+    operation = OPERATIONS[name]
+    if what == 0:
+        return int(operation.family in WEIGHTED)
+    return operation.size - 1
