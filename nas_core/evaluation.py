@@ -50,16 +50,25 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     return matrix
 
 
+def check_model(path: Path) -> None:
+    """Refuse what cannot be a saved model, without loading anything.
+
+    Raises:
+        UsageError: The file is missing or has another suffix.
+    """
+    if path.suffix != ".keras" or not path.is_file():
+        raise UsageError(
+            f"expected a .keras file, received {path}: nas retrain RUN saves models in RUN/models"
+        )
+
+
 def load_model(path: Path) -> Any:
     """Return a saved Keras model, without what only training needs.
 
     Raises:
         UsageError: The file is missing or no model that Keras can read.
     """
-    if path.suffix != ".keras" or not path.is_file():
-        raise UsageError(
-            f"expected a .keras file, received {path}: nas retrain RUN saves models in RUN/models"
-        )
+    check_model(path)
     from nas_core.trainer import runtime  # before Keras: it settles how TensorFlow starts
 
     try:

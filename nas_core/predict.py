@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nas_core.errors import DataError, UsageError
-from nas_core.evaluation import load_model, probabilities
+from nas_core.evaluation import check_model, load_model, probabilities
 
 
 def predict(model: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
@@ -25,6 +25,7 @@ def predict(model: Path, images: Sequence[Path]) -> list[dict[str, Any]]:
         UsageError: The model is missing or no Keras file.
         DataError: A picture is missing or cannot be read.
     """
+    check_model(model)
     paths = _pictures(images)
     network = load_model(model)
     _, height, width, channels = network.input_shape
