@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/leaves-$(shell date +%Y%m%d-%H%M%S)
-TRIALS ?= 32
+TRIALS ?= 28
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -25,7 +25,7 @@ setup: $(VENV)/.installed ## Make the virtual environment with pinned packages.
 
 search: setup ## Search on leaves, retrain the best, test it once, write the report (RUN=, TRIALS=).
 	$(BIN)/nas search metaqnn --data leaves --trials $(TRIALS) --run $(RUN)
-	$(BIN)/nas retrain $(RUN) --top 2
+	$(BIN)/nas retrain $(RUN) --top 2 --epochs 20
 	$(BIN)/nas report $(RUN)
 
 test: setup ## Run all tests that need nothing but Python.
