@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/leaves-$(shell date +%Y%m%d-%H%M%S)
-TRIALS ?= 28
+TRIALS ?= 40
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 

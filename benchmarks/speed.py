@@ -107,7 +107,7 @@ def whole_children(repeats: int, folder: Path) -> None:
                  f"{statistics.fmean(scores[way]):.3f}"]
             )  # fmt: skip
     table(
-        f"A whole child, 32x32 leaves, 3 epochs, one thread, {repeats} alternated runs each",
+        f"A whole child, 32x32 leaves, chain 3 epochs, nasnet 1, one thread, {repeats} runs each",
         ["net", "how", "median s", "least s", "against the loop", "validation accuracy"],
         rows,
     )
