@@ -25,7 +25,7 @@ setup: $(VENV)/.installed ## Make the virtual environment with pinned packages.
 
 search: setup ## Search on leaves, retrain the best, test it once, write the report (RUN=, TRIALS=).
 	$(BIN)/nas search metaqnn --data leaves --trials $(TRIALS) --run $(RUN)
-	$(BIN)/nas retrain $(RUN) --top 2 --epochs 20
+	$(BIN)/nas retrain $(RUN) --top 2 --epochs 12
 	$(BIN)/nas report $(RUN)
 
 test: setup ## Run all tests that need nothing but Python.

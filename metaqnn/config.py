@@ -58,7 +58,7 @@ QUICK_SPACE = SpaceConfig(
     dense=(256, 128, 64),
     depth=8,
     dropout=False,
-    limits=Limits(parameters=2_000_000, macs=12_000_000, activation_bytes=4_000_000),
+    limits=Limits(parameters=2_000_000, macs=8_000_000, activation_bytes=4_000_000),
 )
 
 
