@@ -82,12 +82,12 @@ def servable_model(
         from nas_core.trainer.build_cell import plain_model
 
         model = plain_model(model, spec, trained_shape)
-    if trained_shape != stored_shape:
-        image = keras.Input(stored_shape, name="stored_image")
-        return keras.Model(image, model(resizing(trained_shape)(image)), name="resized")
-    if model.compiled:  # the optimizer stays here
-        return keras.Model(model.input, model.output, name=model.name)
-    return model
+    if model.compiled:  # the optimizer stays here: other programs may not know it
+        model = keras.Model(model.input, model.output, name=model.name)
+    if trained_shape == stored_shape:
+        return model
+    image = keras.Input(stored_shape, name="stored_image")
+    return keras.Model(image, model(resizing(trained_shape)(image)), name="resized")
 
 
 def resizing(image_shape: tuple[int, int, int]) -> keras.layers.Layer:

@@ -49,10 +49,10 @@ def make_optimizer(recipe: Recipe, weights: Sequence[Any]) -> keras.optimizers.O
         optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, **moments)
         optimizer.exclude_from_weight_decay([w for w in weights if len(w.shape) < 2])
     elif recipe.optimizer == "adam":
-        optimizer = _Adam(rate, **moments)
+        optimizer = _Adam(rate, name="adam", **moments)
         optimizer.kernel_decay = decay
     else:
-        optimizer = _SGD(rate, momentum=recipe.momentum, nesterov=True)
+        optimizer = _SGD(rate, momentum=recipe.momentum, nesterov=True, name="sgd")
         optimizer.kernel_decay = decay
     optimizer.build(weights)
     return optimizer

@@ -1,0 +1,137 @@
+"""The mock: repeatable, spread out, with an optimum that several right decisions lead to."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metaqnn.config import QUICK_SPACE
+from metaqnn.state_space import MetaQNNSpace
+from nas_core.errors import UsageError
+from nas_core.space import sample, spec_of
+from nas_core.spec import Block, Cell, CellSpec, ChainSpec
+from nas_core.trainer.base import Job, Status
+from nas_core.trainer.features import features
+from nas_core.trainer.mock import MockTrainer, simulated_seconds
+from nas_core.trainer.surrogate import TABLE, Response
+
+CHAIN = ChainSpec.from_text(
+    "[C(32,3,1), P(2,2), C(64,3,1), P(2,2), C(64,3,1), P(2,2), GAP, SM(10)]"
+)
+
+
+def scored(text, seed=0, **options):
+    return MockTrainer(**options).score(ChainSpec.from_text(text), Job(0, seed))
+
+
+def random_quick_specs(count):
+    space = MetaQNNSpace(QUICK_SPACE, (32, 32, 3), 10)
+    return [spec_of(space, sample(space, np.random.default_rng(k))) for k in range(count)]
+
+
+def test_the_same_question_has_the_same_answer():
+    first, again = (MockTrainer().score(CHAIN, Job(trial, 5)) for trial in (0, 9))
+    assert first == again
+    assert first.status is Status.OK
+    assert MockTrainer().score(CHAIN, Job(0, 6)).score != first.score
+    assert MockTrainer(seed=1).score(CHAIN, Job(0, 5)).score != first.score
+
+
+def test_noise_has_the_stated_deviation():
+    scores = [MockTrainer(noise=0.02).score(CHAIN, Job(0, seed)).score for seed in range(400)]
+    assert np.std(scores) == pytest.approx(0.02, rel=0.15)
+    still = {MockTrainer(noise=0.0).score(CHAIN, Job(0, seed)).score for seed in range(5)}
+    assert len(still) == 1
+
+
+def test_random_architectures_differ():
+    trainer = MockTrainer()
+    scores = [trainer.score(spec, Job(0, 0)).score for spec in random_quick_specs(400)]
+    assert 0.08 < np.std(scores) < 0.14
+    assert 0.3 < np.mean(scores) < 0.6
+    assert np.quantile(scores, 0.99) < TABLE.ceiling
+    assert np.quantile(scores, 0.99) - np.median(scores) > 0.2
+
+
+def test_several_decisions_must_be_right_and_extremes_are_not():
+    good = scored(CHAIN.to_text(), noise=0.0).score
+    for worse in (
+        "[SM(10)]",
+        "[GAP, SM(10)]",
+        "[C(16,1,1), SM(10)]",  # sees nothing
+        "[C(128,5,1), GAP, SM(10)]",
+        "[C(16,3,1), P(2,2), C(16,3,1), P(2,2), C(16,3,1), P(2,2), GAP, SM(10)]",  # narrow
+        f"[{'C(64,3,1), ' * 12}GAP, SM(10)]",  # deep
+        "[C(32,3,1), C(64,3,1), C(64,3,1), GAP, SM(10)]",  # no pooling
+        "[C(32,3,1), P(2,2), C(64,3,1), P(2,2), C(64,3,1), P(2,2), FC(256), FC(256), SM(10)]",
+    ):
+        assert scored(worse, noise=0.0).score < good, worse
+
+
+def test_curve_seconds_and_costs():
+    result = MockTrainer().score(CHAIN, Job(0, 1))
+    accuracies = [epoch.val_accuracy for epoch in result.curve]
+    assert result.score == max(accuracies) == accuracies[-1]
+    assert accuracies[0] < accuracies[-1]
+    assert result.parameters == features(CHAIN, (32, 32, 3))[1].parameters
+    larger = ChainSpec.from_text("[C(128,5,1), C(128,5,1), GAP, SM(10)]")
+    small, large = (simulated_seconds(features(s, (32, 32, 3))[1]) for s in (CHAIN, larger))
+    assert small == result.seconds
+    assert large > 10 * small
+
+
+def test_features_by_hand():
+    found, _ = features(
+        ChainSpec.from_text("[C(16,3,1), P(2,2), C(64,3,1), BN, FC(8), SM(2)]"), (8, 8, 3)
+    )
+    # receptive field: 3, then 4 (pool), then 4 + 2 * 2 = 8 of 8 pixels
+    assert found["field"] == pytest.approx(0.0)
+    assert (found["depth"], found["width"], found["growth"]) == (2.0, 5.0, 2.0)
+    assert (found["map"], found["dense"], found["norm"], found["skips"]) == (2.0, 1.0, 0.5, 0.0)
+
+
+def test_responses_by_hand():
+    peak = Response("x", "peak", 2.0, 1.0, 0.5)
+    assert (peak(2.0), peak(3.0)) == (1.0, pytest.approx(0.5 + 0.5 * 0.60653066))
+    rise = Response("x", "rise", 2.0, 1.0, 0.2)
+    assert (rise(2.0), rise(1e9), rise(-1e9)) == (pytest.approx(0.6), 1.0, pytest.approx(0.2))
+
+
+def test_cells_are_scored_by_their_operations():
+    def cells(name):
+        normal = Cell((Block(0, 1, name, "identity"), Block(2, 0, name, "avg3")))
+        return CellSpec(normal, normal, repeats=(1, 1), filters=16)
+
+    separable, pools = (
+        MockTrainer(noise=0.0).score(cells(name), Job(0, 0)) for name in ("sep3", "max3")
+    )
+    assert separable.status is pools.status is Status.OK
+    assert separable.score > pools.score + 0.05
+
+
+def test_what_cannot_be_built_is_invalid():
+    result = scored("[P(5,5), P(5,5), P(5,5), SM(10)]")
+    assert result.status is Status.INVALID
+
+
+@pytest.mark.parametrize("options", [{"classes": 1}, {"noise": -0.1}, {"noise": float("nan")}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(UsageError, match="expected"):
+        MockTrainer(**options)
+
+
+def test_no_tensorflow():
+    code = (
+        "import sys\n"
+        "from nas_core.spec import ChainSpec\n"
+        "from nas_core.trainer.base import Job\n"
+        "from nas_core.trainer.mock import MockTrainer\n"
+        "MockTrainer().score(ChainSpec.from_text('[C(16,3,1), SM(10)]'), Job(0, 0))\n"
+        "print('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
+    )
+    assert done.stdout.strip() == "False"
