@@ -184,6 +184,7 @@ class SearchLoop:
         a proposal is made with the knowledge that `Agent` promises, no less and no more.
         """
         recorded: list[int] = []
+        moved = False  # whether the agent has anything new to be stored
         while True:
             changed += self._credit()
             for trial in changed:
@@ -194,8 +195,10 @@ class SearchLoop:
             changed = []
             observed, proposed = self._observe(), self._propose()
             if not observed and not proposed:
-                self._store.save_agent(self._agent.state())
+                if moved:
+                    self._store.save_agent(self._agent.state())
                 return recorded
+            moved = True
 
     def _credit(self) -> list[int]:
         """Answer repeats of finished architectures with the earlier result; no child is run."""

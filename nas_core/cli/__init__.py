@@ -1,6 +1,10 @@
 """The command line: `nas`, and each method alone (`python -m metaqnn`)."""
 
+import os
 import sys
+
+# NumPy's threads stall behind children that keep every core busy; the driver needs one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from nas_core.cli.app import app
 from nas_core.cli.output import take_debug_flag

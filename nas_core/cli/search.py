@@ -14,9 +14,9 @@ Text = str | None
 
 @command
 def search(
-    space: Annotated[str, typer.Argument(help="Search space: metaqnn.")] = "metaqnn",
+    space: Annotated[str, typer.Argument(help="Search space: metaqnn, nasnet, chain.")] = "metaqnn",
     agent: Annotated[
-        Text, typer.Option(help="metaqnn or random; the space's own by default.")
+        Text, typer.Option(help="metaqnn, reinforce, ppo, random, ...; the space's own if unset.")
     ] = None,
     trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None,
     data: Annotated[

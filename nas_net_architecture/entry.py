@@ -1,0 +1,52 @@
+"""The NASNet and chain spaces, as the command line offers them."""
+
+from dataclasses import replace
+
+from nas_core.registry import SpaceEntry, check_preset
+from nas_core.trainer.recipe import PAPER, QUICK, Recipe
+from nas_net_architecture.cell_space import PAPER_CELLS, QUICK_CELLS, CellSpace
+from nas_net_architecture.chain_config import PAPER_CHAIN, QUICK_CHAIN
+from nas_net_architecture.chain_space import ChainSpace
+
+ImageShape = tuple[int, int, int]
+
+# Zoph et al. 2018: 20 epochs, SGD with momentum, one cosine, L2. The rate is that of the authors'
+# code for final training, as the paper's text gives none for the search.
+NASNET_CHILD = replace(
+    PAPER,
+    epochs=20,
+    batch_size=32,
+    optimizer="sgd",
+    learning_rate=0.025,
+    schedule="cosine",
+    restarts=0,
+    augmentation="full",
+    score="last",
+)
+# Zoph & Le 2017: 50 epochs with Nesterov's momentum, rate 0.1, weight decay 1e-4; the reward takes
+# the best of the last five epochs from the curve.
+CHAIN_CHILD = replace(
+    NASNET_CHILD, epochs=50, batch_size=128, learning_rate=0.1, weight_decay=1e-4, score="best"
+)
+
+
+def _cells(preset: str, image_shape: ImageShape, classes: int) -> CellSpace:
+    config = PAPER_CELLS if check_preset(preset) == "paper" else QUICK_CELLS
+    return CellSpace(config, image_shape, classes)
+
+
+def _chain(preset: str, image_shape: ImageShape, classes: int) -> ChainSpace:
+    config = PAPER_CHAIN if check_preset(preset) == "paper" else QUICK_CHAIN
+    return ChainSpace(config, image_shape, classes)
+
+
+def _cell_recipe(preset: str) -> Recipe:
+    return NASNET_CHILD if check_preset(preset) == "paper" else QUICK
+
+
+def _chain_recipe(preset: str) -> Recipe:
+    return CHAIN_CHILD if check_preset(preset) == "paper" else QUICK
+
+
+NASNET = SpaceEntry("reinforce", _cells, _cell_recipe, {"quick": 32, "paper": 20_000})
+CHAIN = SpaceEntry("reinforce-lstm2", _chain, _chain_recipe, {"quick": 32, "paper": 12_800})
