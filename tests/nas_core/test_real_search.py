@@ -24,7 +24,7 @@ TINY = ["--data", "tiny", "--config", "tiny.toml", "--workers", "2", "--seed", "
 
 def nas(*arguments, cwd, check=0):
     done = subprocess.run(
-        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=110
+        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == check, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
