@@ -11,6 +11,7 @@ from typing import Any
 from nas_core.agent import Agent
 from nas_core.assembly import Own, Parts, assemble, executor_for
 from nas_core.errors import RunError, UsageError
+from nas_core.executors.base import Executor
 from nas_core.executors.machine import cores, gpus
 from nas_core.interrupts import gentle_interrupts
 from nas_core.loop import SearchLoop, Settings, Stop
@@ -83,8 +84,12 @@ def search(
     plan = _plan(space, data, agent, trainer, trials, options)
     parts = assemble(plan, own)
     folder = RUNS / _run_name(plan) if run is None else Path(run)
-    with RunStore.create(folder, _config(plan, parts)) as store:
-        return _sit(plan, own, parts, store, on_trial)
+    # The executor first: workers that do not fit leave no folder behind.
+    with (
+        closing(executor_for(plan, parts.trainer)) as executor,
+        RunStore.create(folder, _config(plan, parts)) as store,
+    ):
+        return _sit(plan, own, parts, executor, store, on_trial)
 
 
 def _plan(
@@ -178,7 +183,8 @@ def resume(
         _check_unchanged(config["identity"], _plain(parts.identity()))
         if more_trials > 0:
             store.set_meta("config", {**config, "plan": plan.to_json()})
-        return _sit(plan, own, parts, store, on_trial)
+        with closing(executor_for(plan, parts.trainer)) as executor:
+            return _sit(plan, own, parts, executor, store, on_trial)
 
 
 def _check_unchanged(before: dict[str, Any], now: dict[str, Any], path: str = "") -> None:
@@ -198,8 +204,15 @@ def _check_unchanged(before: dict[str, Any], now: dict[str, Any], path: str = ""
             )
 
 
-def _sit(plan: Plan, own: Own, parts: Parts, store: RunStore, on_trial: OnTrial) -> SearchResult:
-    """Run the loop in an opened store, then the control."""
+def _sit(
+    plan: Plan,
+    own: Own,
+    parts: Parts,
+    executor: Executor,
+    store: RunStore,
+    on_trial: OnTrial,
+) -> SearchResult:
+    """Run the loop in an opened store, then the control with the same executor."""
     settings = Settings(
         trials=plan.trials,
         seed=plan.seed,
@@ -207,12 +220,11 @@ def _sit(plan: Plan, own: Own, parts: Parts, store: RunStore, on_trial: OnTrial)
         target=plan.target,
         threads=plan.threads,
     )
-    with closing(executor_for(plan, parts.trainer)) as executor:
-        loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
-        with store.transaction():
-            store.add_event("started", {"trials": plan.trials, "workers": plan.workers})
-        with gentle_interrupts(loop.stop):
-            stopped = loop.run()
+    loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
+    with store.transaction():
+        store.add_event("started", {"trials": plan.trials, "workers": plan.workers})
+    with gentle_interrupts(loop.stop):
+        stopped = loop.run()
     with store.transaction():
         store.add_event("ended", {"reason": stopped.value})
     control = None
@@ -221,11 +233,14 @@ def _sit(plan: Plan, own: Own, parts: Parts, store: RunStore, on_trial: OnTrial)
         wanted = replace(
             plan, agent=plan.control, control=None, target=None, max_hours=None, trials=finished
         )
-        control = _control(wanted, replace(own, agent=None), store.folder / CONTROL, on_trial)
+        others = replace(own, agent=None)
+        control = _control(wanted, others, executor, store.folder / CONTROL, on_trial)
     return SearchResult(store.folder, stopped, summarise(store), control)
 
 
-def _control(plan: Plan, own: Own, folder: Path, on_trial: OnTrial) -> dict[str, Any]:
+def _control(
+    plan: Plan, own: Own, executor: Executor, folder: Path, on_trial: OnTrial
+) -> dict[str, Any]:
     """Give the control agent the same seed, budget and trainer; finish it if it was begun."""
     parts = assemble(plan, own)
     if (folder / DATABASE).exists():
@@ -233,4 +248,4 @@ def _control(plan: Plan, own: Own, folder: Path, on_trial: OnTrial) -> dict[str,
     else:
         store = RunStore.create(folder, _config(plan, parts))
     with store:
-        return _sit(plan, own, parts, store, on_trial).summary
+        return _sit(plan, own, parts, executor, store, on_trial).summary
