@@ -83,17 +83,23 @@ def test_retraining_chooses_tests_once_and_saves_plain_keras(searched):
 
 def test_pictures_are_classified(searched):
     nas("retrain", "R", "--top", 1, "--epochs", 4, cwd=searched)
-    model = next(iter(json.loads((searched / "R/retrain.json").read_text())["architectures"]))["model"][0]
+    model = next(iter(json.loads((searched / "R/retrain.json").read_text())["architectures"]))[
+        "model"
+    ][0]
     for name, level in zip(CLASSES, (40, 120, 200), strict=True):
         Image.fromarray(np.full((30, 20, 3), level, np.uint8)).save(searched / f"{name}.png")
     pictures = [f"{name}.png" for name in CLASSES]
-    rows = json.loads(nas("predict", model, *pictures, "--json", cwd=searched).stdout)["predictions"]
+    rows = json.loads(nas("predict", model, *pictures, "--json", cwd=searched).stdout)[
+        "predictions"
+    ]
     assert [rows[0]["label"], rows[2]["label"]] == ["dark", "light"]
     assert all(abs(sum(row["probabilities"].values()) - 1) < 1e-4 for row in rows)
     (searched / "broken.png").write_bytes(b"no picture")
     assert "broken.png" in nas("predict", model, "broken.png", cwd=searched, check=2).stderr
     (searched / "broken.keras").write_bytes(b"no model")
-    assert "broken.keras" in nas("predict", "broken.keras", "dark.png", cwd=searched, check=2).stderr
+    assert (
+        "broken.keras" in nas("predict", "broken.keras", "dark.png", cwd=searched, check=2).stderr
+    )
 
 
 def test_the_report_of_a_real_run(searched):
@@ -150,10 +156,12 @@ def test_resuming_on_other_data_is_refused(searched, tmp_path):
     shutil.copy(searched / "tiny.toml", tmp_path)
     nas("resume", "R", cwd=tmp_path)  # the same data elsewhere is the same data
     shutil.rmtree(tmp_path / "tiny")
-    script = "import numpy as np; from pathlib import Path; from nas_core.datasets import Split, write_dataset\n" \
-        "x = np.arange(24*192, dtype=np.uint32).reshape(24, 8, 8, 3).astype(np.uint8)\n" \
-        "y = np.arange(24, dtype=np.int32) % 3\n" \
+    script = (
+        "import numpy as np; from pathlib import Path; from nas_core.datasets import Split, write_dataset\n"
+        "x = np.arange(24*192, dtype=np.uint32).reshape(24, 8, 8, 3).astype(np.uint8)\n"
+        "y = np.arange(24, dtype=np.int32) % 3\n"
         "write_dataset(Path('tiny'), {k: Split(x, y) for k in ('train', 'validation', 'test')}, ('a', 'b', 'c'), source='x')"
+    )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
     done = nas("resume", "R", "--trials", 2, cwd=tmp_path, check=1)
     assert "data_digest" in done.stderr

@@ -75,6 +75,7 @@ def test_the_same_seed_gives_the_same_curve(tiny):
     assert first.curve != other.curve
 
 
+@pytest.mark.slow
 def test_a_cell_network(tiny):
     result = score(tiny, CELLS)
     assert result.status is Status.OK
