@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from nas_core.assembly import DATA_ROOT, executor_for
+from nas_core.assembly import DATA_ROOT, executor_for, recipe_of
 from nas_core.datasets import DatasetInfo, resolve
 from nas_core.errors import RunError, UsageError
 from nas_core.executors.base import Executor
@@ -97,7 +97,7 @@ def retrain(
     if not best:
         raise RunError(f"expected a run with a trained architecture, {run} has none: search on")
     info = resolve(_data_name(plan, data), DATA_ROOT)
-    recipe = FINAL if epochs is None else FINAL.changed({"epochs": epochs})
+    recipe = _final_recipe(plan, epochs)
     found = [Candidate(for_classes(row.spec, len(info.classes)), row.score) for row in best]
     hand_made = for_classes(ChainSpec.from_text(HAND_MADE), len(info.classes))
     candidates = [*found, Candidate(hand_made, None)]
@@ -108,6 +108,14 @@ def retrain(
     outcome = _outcome(run, candidates, trainings, results, info)
     write_json(run / OUTCOME, outcome)
     return outcome
+
+
+def _final_recipe(plan: Plan, epochs: int | None) -> Recipe:
+    """Return the final recipe at the size of image that the search found its networks for."""
+    changes: dict[str, Any] = {"image_size": recipe_of(plan).image_size}
+    if epochs is not None:
+        changes["epochs"] = epochs
+    return FINAL.changed(changes)
 
 
 def _data_name(plan: Plan, data: str | None) -> str:

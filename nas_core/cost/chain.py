@@ -91,11 +91,17 @@ def joined_shape(shapes: list[Shape]) -> Shape:
 def chain_cost(spec: ChainSpec, image_shape: tuple[int, int, int]) -> Cost:
     """Return the cost of a chain (see `nas_core.cost.cost`)."""
     rows: list[LayerCost] = []
+    read = _read_layers(spec)
     shapes: dict[int, Shape] = {-1: tuple(image_shape)}
     kept = prod(image_shape)
     for index, layer in enumerate(spec.layers):
         sources = spec.sources(index)
         shape = joined_shape([shapes[position] for position in sources])
+        if index not in read:  # never built, as nothing that comes out depends on it
+            row = layer_cost(layer, shape)
+            shapes[index] = row.shape
+            rows.append(LayerCost(row.shape, 0, 0, 0))
+            continue
         if len(sources) > 1:  # the padded concatenation is a tensor of its own
             kept += prod(shape)
         row = layer_cost(layer, shape)
@@ -108,3 +114,15 @@ def chain_cost(spec: ChainSpec, image_shape: tuple[int, int, int]) -> Cost:
         macs=sum(row.macs for row in rows),
         peak_activation_bytes=kept * BYTES,
     )
+
+
+def _read_layers(spec: ChainSpec) -> set[int]:
+    """Return the positions that the classifier depends on, itself included."""
+    read: set[int] = set()
+    waiting = [len(spec.layers) - 1]
+    while waiting:
+        position = waiting.pop()
+        if position >= 0 and position not in read:
+            read.add(position)
+            waiting.extend(spec.sources(position))
+    return read

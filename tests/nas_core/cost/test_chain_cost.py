@@ -29,6 +29,13 @@ def test_separable_strided_and_skips_by_hand():
     assert found.peak_activation_bytes == 4 * (75 + 12 + 150 + 50 + 2 + 2)
 
 
+def test_layers_that_nobody_reads_cost_nothing():
+    read = cost(ChainSpec.from_text("[C(4,3,1), SM(3)]"), (8, 8, 3))
+    dead = cost(ChainSpec.from_text("[C(8,3,1), C(4,3,1)@-1, SM(3)]"), (8, 8, 3))
+    assert (dead.parameters, dead.macs) == (read.parameters, read.macs) == (883, 7680)
+    assert dead.peak_activation_bytes == read.peak_activation_bytes
+
+
 def test_too_small_a_map_is_refused():
     with pytest.raises(SpecError, match="at least 5x5"):
         cost(ChainSpec.from_text("[P(5,3), SM(2)]"), (4, 4, 1))
