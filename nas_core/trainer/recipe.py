@@ -193,11 +193,11 @@ QUICK = Recipe(
     initialiser="he_uniform",
 )
 
-# A long training of what a search has found.
+# A long training of what a search has found: quarter turns keep 50 epochs from overfitting.
 FINAL = Recipe(
-    epochs=30,
+    epochs=50,
     batch_size=32,
-    learning_rate=1.5e-3,
+    learning_rate=2e-3,
     schedule="cosine",
     weight_decay=0.0,
     image_size=32,
