@@ -45,6 +45,7 @@ check: lint ## Lint and the fast tests (under two minutes): before every commit.
 
 bench: setup ## Measure speed side by side in one run.
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/controller.py
 
 report: setup ## Write the report of RUN=FOLDER.
 	$(BIN)/nas report $(RUN)

@@ -22,6 +22,7 @@ from metaqnn.masks import (
 )
 from nas_core.cost import Shape, layer_cost
 from nas_core.errors import SpecError
+from nas_core.space import require_legal
 from nas_core.spec import (
     ChainSpec,
     Conv,
@@ -189,8 +190,7 @@ class MetaQNNSpace:
         Raises:
             SpecError: The action is not legal here.
         """
-        if not 0 <= action < self.n_actions or not self.legal(state)[action]:
-            raise SpecError(f"expected a legal action after {state.actions}, received {action}")
+        require_legal(self, state, action)
         layer = self._layers[action]
         if layer is None or isinstance(layer, GlobalAveragePool):
             return State((*state.actions, action), "end", (self.classes,), 0, 0, 0, 0)

@@ -19,7 +19,7 @@ from nas_core.files import sha256_bytes, sha256_file, write_json
 from nas_core.plan import CUSTOM, Plan
 from nas_core.ranks import spearman
 from nas_core.seeding import derived_seed
-from nas_core.spec import ChainSpec, Softmax, Spec
+from nas_core.spec import CellSpec, ChainSpec, Softmax, Spec
 from nas_core.store import RunStore
 from nas_core.summary import ranked
 from nas_core.trainer.base import Job, Result
@@ -125,9 +125,15 @@ def _data_name(plan: Plan, data: str | None) -> str:
 
 
 def for_classes(spec: Spec, classes: int) -> Spec:
-    """Return a chain with its classifier changed to so many classes; other types as they are."""
+    """Return an architecture with its classifier changed to so many classes.
+
+    Raises:
+        UsageError: The type of specification has no known classifier.
+    """
+    if isinstance(spec, CellSpec):
+        return replace(spec, classes=classes)
     if not isinstance(spec, ChainSpec):
-        return spec
+        raise UsageError(f"expected a chain or cell architecture, received {type(spec).__name__}")
     end = spec.layers[-1]
     return ChainSpec((*spec.layers[:-1], Softmax(classes, inputs=end.inputs)))
 

@@ -76,6 +76,16 @@ def sample(space: SearchSpace[Any], rng: np.random.Generator) -> tuple[int, ...]
     return tuple(actions)
 
 
+def require_legal(space: SearchSpace[Any], state: Any, action: int) -> None:
+    """Refuse an action that `space` does not allow in `state`.
+
+    Raises:
+        SpecError: It is out of range or masked.
+    """
+    if not 0 <= action < space.n_actions or not space.legal(state)[action]:
+        raise SpecError(f"expected a legal action after {state}, received {action}")
+
+
 def follow(space: SearchSpace[Any], actions: Sequence[int]) -> Any:
     """Return the state after `actions`.
 

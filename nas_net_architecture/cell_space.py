@@ -13,6 +13,7 @@ import numpy as np
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
+from nas_core.space import require_legal
 from nas_core.spec import OPERATION_PRESETS, OPERATIONS, Block, Cell, CellSpec, Spec
 from nas_core.spec.cell_blocks import COMBINES, MOST_BLOCKS
 
@@ -191,7 +192,7 @@ class CellSpace:
 
     def _fits(self, spec: Spec) -> bool:
         found = cost(spec, self.image_shape)
-        return self._config.limits.allow(found.parameters, found.macs, found.peak_activation_bytes)
+        return self._config.limits.allow_cost(found)
 
     def step(self, state: State, action: int) -> State:
         """Return the state after a legal action.
@@ -199,8 +200,7 @@ class CellSpace:
         Raises:
             SpecError: The action is not legal here.
         """
-        if not 0 <= action < self.n_actions or not self.legal(state)[action]:
-            raise SpecError(f"expected a legal action after {state}, received {action}")
+        require_legal(self, state, action)
         return (*state, action)
 
     def _network(self, normal: Cell, reduction: Cell) -> CellSpec:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nas_core.cost import cost
 from nas_core.errors import SpecError
+from nas_core.space import require_legal
 from nas_core.spec import ChainSpec, Spec
 from nas_net_architecture.chain_config import (
     NO_LIMITS,
@@ -183,7 +184,7 @@ class ChainSpace:
             found = cost(self.spec(state), self.image_shape)
         except SpecError:  # a map too small to pool
             return False
-        return self._config.limits.allow(found.parameters, found.macs, found.peak_activation_bytes)
+        return self._config.limits.allow_cost(found)
 
     def step(self, state: State, action: int) -> State:
         """Return the state after a legal action.
@@ -191,8 +192,7 @@ class ChainSpace:
         Raises:
             SpecError: The action is not legal here.
         """
-        if not 0 <= action < self.n_actions or not self.legal(state)[action]:
-            raise SpecError(f"expected a legal action after {state}, received {action}")
+        require_legal(self, state, action)
         return (*state, action)
 
     def spec(self, state: State) -> Spec:

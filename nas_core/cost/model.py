@@ -70,6 +70,10 @@ class Limits:
     macs: int | None = None
     activation_bytes: int | None = None
 
+    def allow_cost(self, found: Cost) -> bool:
+        """Return whether a network's cost is within the limits."""
+        return self.allow(found.parameters, found.macs, found.peak_activation_bytes)
+
     def allow(self, parameters: int, macs: int, activation_bytes: int) -> bool:
         """Return whether all three figures are within the limits."""
         return (
