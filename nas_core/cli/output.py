@@ -14,6 +14,7 @@ from nas_core.interrupts import Terminated
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 INTERRUPTED, TERMINATED = 130, 143
+KEPT = "what is finished is kept: nas resume RUN goes on with a search, else repeat the command"
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON for machines.")]
 
@@ -37,9 +38,9 @@ def command(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
         except typer.Exit:
             raise
         except KeyboardInterrupt:
-            raise _end("interrupted; nas resume RUN goes on", INTERRUPTED) from None
+            raise _end(f"interrupted; {KEPT}", INTERRUPTED) from None
         except Terminated:
-            raise _end("terminated; nas resume RUN goes on", TERMINATED) from None
+            raise _end(f"terminated; {KEPT}", TERMINATED) from None
         except NasError as error:
             if _debug:
                 raise
