@@ -21,7 +21,6 @@ from nas_core.trainer.base import Result, Status
 from nas_net_architecture.agent import Reinforce
 from nas_net_architecture.cell_space import QUICK_CELLS, CellSpace
 from nas_net_architecture.config import NASNET, LearnerConfig
-from nas_net_architecture.decisions import sample
 
 SPACE = CellSpace(QUICK_CELLS, (32, 32, 3), 10)
 BATCH, UNITS = 20, 100
@@ -36,14 +35,10 @@ def ours(config: LearnerConfig) -> Callable[[int], None]:
 
     def group(number: int) -> None:
         rng = np.random.default_rng(number)
-        trials = range(number * BATCH, (number + 1) * BATCH)
-        drawn, log_prob = sample(agent._policy, SPACE, trials, rng.random((STEPS, BATCH)))
         scored = []
-        for position, trial in enumerate(trials):
-            agent._behaviour[trial] = log_prob[:, position].tolist()
+        for trial, actions in agent.draw(BATCH):
             reward = float(rng.random())
-            proposal = Proposal(trial, SPEC, drawn.decisions(position))
-            scored.append(Scored(proposal, reward, Result(Status.OK, score=reward)))
+            scored.append(Scored(Proposal(trial, SPEC, actions), reward, Result(Status.OK, reward)))
         agent.observe(scored)
 
     return group

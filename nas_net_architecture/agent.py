@@ -15,7 +15,7 @@ from nas_net_architecture import config as presets
 from nas_net_architecture import reinforce
 from nas_net_architecture.adam import Adam
 from nas_net_architecture.config import NASNET, LearnerConfig
-from nas_net_architecture.controller import LSTMPolicy, LSTMShape, Policy
+from nas_net_architecture.controller import Forward, LSTMPolicy, LSTMShape, Policy
 from nas_net_architecture.decisions import Sequences, replay, sample
 from nas_net_architecture.independent import IndependentPolicy
 from nas_net_architecture.layout import Layout, layout_of
@@ -70,10 +70,18 @@ class Reinforce:
         self._baseline = reinforce.Baseline()
         self._proposed = 0
         self._behaviour: dict[int, list[float]] = {}  # trial -> log-probabilities when drawn
+        self._last: tuple[list[int], Any] | None = None  # trials drawn together, policy's memory
         self._learned: dict[str, Any] | None = None  # JSON of the controller, until it changes
 
     def suggest(self, n: int) -> list[Proposal]:
         """Return `n` proposals, drawn together from the controller."""
+        return [
+            Proposal(trial, spec_of(self._space, actions), actions)
+            for trial, actions in self.draw(n)
+        ]
+
+    def draw(self, n: int) -> list[tuple[int, tuple[int, ...]]]:
+        """Return the numbers and decisions of the next `n` proposals."""
         if n == 0:
             return []
         trials = range(self._proposed, self._proposed + n)
@@ -81,13 +89,14 @@ class Reinforce:
         steps = self._space.n_steps
         # One generator per trial: a proposal does not depend on how many are asked for at once.
         rows = [generator(self._seed, "controller sample", trial).random(steps) for trial in trials]
-        drawn, log_prob = sample(self._policy, self._space, trials, np.stack(rows, axis=1))
-        proposals = []
+        drawn = sample(self._policy, self._space, trials, np.stack(rows, axis=1))
+        self._last = list(trials), drawn.memory
+        decided = []
         for position, trial in enumerate(trials):
-            actions = drawn.decisions(position)
-            self._behaviour[trial] = log_prob[: len(actions), position].tolist()
-            proposals.append(Proposal(trial, spec_of(self._space, actions), actions))
-        return proposals
+            actions = drawn.sequences.decisions(position)
+            self._behaviour[trial] = drawn.log_prob[: len(actions), position].tolist()
+            decided.append((trial, actions))
+        return decided
 
     def observe(self, scored: Sequence[Scored]) -> dict[str, float]:
         """Update the controller once with a group, in the order of proposing."""
@@ -101,7 +110,9 @@ class Reinforce:
         )
         epochs = config.ppo_epochs if config.algorithm == "ppo" else 1
         for _ in range(epochs):
-            metrics = self._update(sequences, behaviour, np.asarray(rewards), advantage)
+            forward = self._forward(trials, sequences)
+            metrics = self._update(sequences, forward, behaviour, np.asarray(rewards), advantage)
+            self._last = None  # drawn from weights that are no more
         self._learned = None
         return {
             **metrics,
@@ -109,6 +120,16 @@ class Reinforce:
             "reward": float(np.mean(rewards)),
             "advantage": float(np.mean(advantage)),
         }
+
+    def _forward(self, trials: list[int], sequences: Sequences) -> Forward:
+        """Return what today's policy says of the decisions.
+
+        Where the controller was last led through this very group, with today's weights, its
+        recurrence is not run again: the numbers are the same to the last bit.
+        """
+        if self._last is not None and self._last[0] == trials:
+            return self._policy.outputs(self._last[1], len(sequences.actions))
+        return self._policy.forward(sequences.actions)
 
     def _drawn_with(self, trials: Sequence[int], steps: int) -> np.ndarray:
         """Return and forget the log-probabilities [T, B] that trials were drawn with."""
@@ -124,19 +145,24 @@ class Reinforce:
         return behaviour
 
     def _update(
-        self, sequences: Sequences, behaviour: np.ndarray, rewards: np.ndarray, ema: np.ndarray
+        self,
+        sequences: Sequences,
+        forward: Forward,
+        behaviour: np.ndarray,
+        rewards: np.ndarray,
+        ema: np.ndarray,
     ) -> dict[str, float]:
         """Take one step of the optimiser.
 
         Args:
             sequences: The decisions, exactly as they were scored.
+            forward: What today's policy says of them.
             behaviour: Their log-probabilities when drawn [T, B].
             rewards: [B].
             ema: Advantages over the moving average [B].
         """
         config, made = self._config, sequences.made
         actions = sequences.actions
-        forward = self._policy.forward(actions)
         log_probs = reinforce.log_softmax(forward.logits, sequences.masks)
         log_prob = reinforce.log_prob_of(log_probs, actions)
         entropy = reinforce.entropy_of(log_probs)
@@ -199,7 +225,7 @@ class Reinforce:
         if "controller" not in state:
             raise RunError("expected the state of a controller: name the agent of this run")
         self._adam.load_state(state["controller"])
-        self._learned = None
+        self._last = self._learned = None
         self._proposed = int(state["proposed"])
         self._baseline = reinforce.Baseline(*state["baseline"])
         self._behaviour = {int(trial): row for trial, row in state["behaviour"]}

@@ -12,7 +12,14 @@ import numpy as np
 
 from nas_net_architecture.anchors import anchor_backward, anchor_logit, anchor_logits
 from nas_net_architecture.layout import Layout
-from nas_net_architecture.lstm import GATES, Step, halved, lstm_backward, lstm_step
+from nas_net_architecture.lstm import (
+    GATES,
+    Trace,
+    empty_trace,
+    halved,
+    lstm_backward,
+    lstm_step,
+)
 
 Weights = dict[str, np.ndarray]
 
@@ -41,13 +48,16 @@ class Policy(Protocol):
     weights: Weights
 
     def start(self, batch: int) -> Any:
-        """Return the memory of a batch before its first decision."""
+        """Return the memory of a batch before its first decision; an earlier one is void then."""
 
     def logits(self, memory: Any, t: int, previous: np.ndarray | None) -> np.ndarray:
         """Return logits [B, A] of decision t after the actions `previous` [B] at t - 1."""
 
     def forward(self, actions: np.ndarray) -> Forward:
         """Return the same logits for actions already taken [T, B] (teacher forcing)."""
+
+    def outputs(self, memory: Any, count: int) -> Forward:
+        """Return the same once more for the `count` decisions that a memory was led through."""
 
     def backward(self, memory: Any, d_logits: np.ndarray, d_values: np.ndarray) -> Weights:
         """Return the loss's derivative by each weight, from those by logits and values."""
@@ -78,9 +88,7 @@ class LSTMShape:
 class _Layer:
     """One layer of a batch's recurrence."""
 
-    hidden: np.ndarray  # [T + 1, B, H]: before the first and after every step
-    cell: np.ndarray  # [B, H]
-    steps: list[Step]
+    trace: Trace
     into: np.ndarray  # [4, H, H] from the layer below, halved
     bias: np.ndarray  # [4, 1, H], halved
     recurrent: np.ndarray  # [4, H, H], halved
@@ -117,6 +125,7 @@ class LSTMPolicy:
         """
         self._layout = layout
         self._shape = shape
+        self._memory: _Memory | None = None  # of the last batch: its room is used again
         steps, actions, units = layout.n_steps, layout.n_actions, shape.units
         sizes: dict[str, tuple[int, ...]] = {
             "action_embedding": (actions + 1, units),
@@ -137,22 +146,29 @@ class LSTMPolicy:
         }
 
     def start(self, batch: int) -> _Memory:
-        """Return a batch's memory: hidden states of zero."""
+        """Return a batch's memory: hidden states of zero. It takes the place of the one before."""
         weights, into = self.weights, self.weights["input_0"]
-        return _Memory(
+        self._memory = _Memory(
             layers=[self._layer(layer, batch) for layer in range(self._shape.layers)],
             by_action=halved(weights["action_embedding"] @ into + weights["bias_0"]),
             by_decision=halved(weights["decision_embedding"] @ into),
             previous=[np.full(batch, self._layout.n_actions)],  # the start has an embedding too
         )
+        return self._memory
+
+    def _trace(self, number: int, batch: int) -> Trace:
+        """Return room for one layer's states, the same for every batch of the same size."""
+        if self._memory is not None:
+            trace = self._memory.layers[number].trace
+            if trace.cell.shape[1] == batch:
+                return trace
+        dtype = self.weights["recurrent_0"].dtype
+        return empty_trace(self._layout.n_steps, batch, self._shape.units, dtype)
 
     def _layer(self, number: int, batch: int) -> _Layer:
-        weights, units = self.weights, self._shape.units
-        dtype = weights["recurrent_0"].dtype
+        weights = self.weights
         return _Layer(
-            hidden=np.zeros((self._layout.n_steps + 1, batch, units), dtype),
-            cell=np.zeros((batch, units), dtype),
-            steps=[],
+            trace=self._trace(number, batch),
             into=halved(weights[f"input_{number}"]),
             bias=halved(weights[f"bias_{number}"]),
             recurrent=halved(weights[f"recurrent_{number}"]),
@@ -162,24 +178,24 @@ class LSTMPolicy:
         """Return the last layer's hidden states [B, H] after step t."""
         if previous is not None:
             memory.previous.append(previous)
-        gates = memory.by_action[:, memory.previous[t]]  # [4, B, H]
-        gates += memory.by_decision[:, t, None]
         for number, layer in enumerate(memory.layers):
-            if number > 0:
-                gates = memory.layers[number - 1].hidden[t + 1] @ layer.into
+            gates = layer.trace.gates[:, t]  # [4, B, H]
+            np.matmul(layer.trace.hidden[t], layer.recurrent, out=gates)
+            if number == 0:
+                gates += memory.by_action[:, memory.previous[t]]
+                gates += memory.by_decision[:, t, None]
+            else:
+                gates += memory.layers[number - 1].trace.hidden[t + 1] @ layer.into
                 gates += layer.bias
-            if t > 0:
-                gates += layer.hidden[t] @ layer.recurrent
-            layer.cell, kept = lstm_step(gates, layer.cell, layer.hidden[t + 1])
-            layer.steps.append(kept)
-        return memory.layers[-1].hidden[t + 1]
+            lstm_step(layer.trace, t)
+        return memory.layers[-1].trace.hidden[t + 1]
 
     def logits(self, memory: _Memory, t: int, previous: np.ndarray | None) -> np.ndarray:
         """Return logits [B, A] of decision t after the actions `previous` [B]."""
         hidden = self._step(memory, t, previous)
         anchors = self._layout.anchors
         if t in anchors.pairs:
-            current, earlier = (memory.layers[-1].hidden[at + 1] for at in anchors.pairs[t])
+            current, earlier = (memory.layers[-1].trace.hidden[at + 1] for at in anchors.pairs[t])
             return anchor_logit(self.weights, anchors, self._layout.n_actions, current, earlier)
         raw = hidden @ self.weights["softmax"][t]
         raw += self.weights["softmax_bias"][t]
@@ -199,7 +215,17 @@ class LSTMPolicy:
         memory = self.start(batch)
         for t in range(count):
             self._step(memory, t, None if t == 0 else actions[t - 1])
-        hidden = memory.layers[-1].hidden[1 : count + 1]  # [T, B, H]
+        return self.outputs(memory, count)
+
+    def outputs(self, memory: _Memory, count: int) -> Forward:
+        """Return logits [T, B, A] and values [T, B] of the decisions that a memory went through.
+
+        Raises:
+            ValueError: Another batch was started since.
+        """
+        self._require_last(memory)
+        hidden = memory.layers[-1].trace.hidden[1 : count + 1]  # [T, B, H]
+        batch = hidden.shape[1]
         raw = hidden @ self.weights["softmax"][:count]
         raw += self.weights["softmax_bias"][:count, None]
         logits = memory.shaped = self._shaped(raw)
@@ -211,11 +237,20 @@ class LSTMPolicy:
             values += self.weights["value_bias"][:count, None]
         return Forward(logits, values, memory)
 
+    def _require_last(self, memory: _Memory) -> None:
+        if memory is not self._memory:
+            raise ValueError("expected the memory of the last start(), received an earlier one")
+
     def backward(self, memory: _Memory, d_logits: np.ndarray, d_values: np.ndarray) -> Weights:
-        """Return the loss's derivative by each weight."""
+        """Return the loss's derivative by each weight.
+
+        Raises:
+            ValueError: Another batch was started since.
+        """
+        self._require_last(memory)
         weights, count = self.weights, len(d_logits)
         grads = {name: np.zeros_like(value) for name, value in weights.items()}
-        hidden = memory.layers[-1].hidden[1 : count + 1]  # [T, B, H]
+        hidden = memory.layers[-1].trace.hidden[1 : count + 1]  # [T, B, H]
         d_hidden = np.zeros_like(hidden)
         if self._layout.anchors.pairs:
             d_logits = d_logits.copy()
@@ -243,23 +278,23 @@ class LSTMPolicy:
         self, memory: _Memory, number: int, d_hidden: np.ndarray, grads: Weights
     ) -> np.ndarray:
         """Fill in one layer's derivatives; return those by the layer below [T, B, H]."""
-        layer, count = memory.layers[number], len(d_hidden)
+        layer, (count, _, units) = memory.layers[number], d_hidden.shape
         recurrent, into = self.weights[f"recurrent_{number}"], self.weights[f"input_{number}"]
-        d_gates, d_recurrent = lstm_backward(layer.steps, layer.hidden, d_hidden, recurrent)
-        grads[f"recurrent_{number}"] = d_recurrent
-        by_decision = d_gates.sum(axis=2).transpose(1, 0, 2)  # [4, T, H]
+        d_gates, grads[f"recurrent_{number}"] = lstm_backward(layer.trace, d_hidden, recurrent)
+        flat = d_gates.reshape(GATES, -1, units)  # [4, T B, H]
+        by_decision = d_gates.sum(axis=2)  # [4, T, H]
         grads[f"bias_{number}"] = by_decision.sum(axis=1, keepdims=True)
+        back = into.transpose(0, 2, 1)
         if number > 0:
-            below = memory.layers[number - 1].hidden[1 : count + 1, None]  # [T, 1, B, H]
-            grads[f"input_{number}"] = (below.transpose(0, 1, 3, 2) @ d_gates).sum(axis=0)
-            return (d_gates @ into.transpose(0, 2, 1)).sum(axis=1)
+            below = memory.layers[number - 1].trace.hidden[1 : count + 1].reshape(-1, units)
+            grads[f"input_{number}"] = below.T @ flat
+            return (flat @ back).sum(axis=0).reshape(d_hidden.shape)
         actions = self.weights["action_embedding"]
         decisions = self.weights["decision_embedding"][:count]
-        previous = np.stack(memory.previous[:count])[:, None, None]  # [T, 1, 1, B]
-        chosen = (previous == np.arange(len(actions))[:, None]).astype(d_gates.dtype)
-        by_action = (chosen @ d_gates).sum(axis=0)  # [4, A + 1, H]
+        previous = np.concatenate(memory.previous[:count])  # [T B]
+        chosen = (previous == np.arange(len(actions))[:, None]).astype(flat.dtype)  # [A + 1, T B]
+        by_action = chosen @ flat  # [4, A + 1, H]
         grads["input_0"] = actions.T @ by_action + decisions.T @ by_decision
-        back = into.transpose(0, 2, 1)
         grads["action_embedding"] = (by_action @ back).sum(axis=0)
         grads["decision_embedding"][:count] = (by_decision @ back).sum(axis=0)
         return d_hidden

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -48,6 +48,20 @@ class Sequences:
         return tuple(self.actions[self.made[:, position], position].tolist())
 
 
+class Drawn(NamedTuple):
+    """A sampled group.
+
+    Attributes:
+        sequences: The decisions.
+        log_prob: Their log-probabilities [T, B].
+        memory: The policy's, led through exactly these decisions.
+    """
+
+    sequences: Sequences
+    log_prob: np.ndarray
+    memory: Any
+
+
 class _Walk:
     """A batch of states that are stepped together, one decision at a time."""
 
@@ -87,7 +101,7 @@ def fixed_masks(space: SearchSpace[Any]) -> np.ndarray | None:
 
 def sample(
     policy: Policy, space: SearchSpace[Any], trials: Sequence[int], uniforms: np.ndarray
-) -> tuple[Sequences, np.ndarray]:
+) -> Drawn:
     """Draw one architecture per trial, all together, decision after decision.
 
     Args:
@@ -95,9 +109,6 @@ def sample(
         space: Gives the masks.
         trials: Numbers of the trials, B.
         uniforms: Random numbers in [0, 1), [n_steps, B].
-
-    Returns:
-        The decisions, and their log-probabilities [T, B].
     """
     fixed = fixed_masks(space)
     walk = None if fixed is not None else _Walk(space, trials)
@@ -119,7 +130,7 @@ def sample(
     stacked = [np.stack(parts) for parts in zip(*rows, strict=True)]
     drawn = Sequences(*stacked[:3])
     log_probs = reinforce.log_softmax(stacked[3], drawn.masks)
-    return drawn, reinforce.log_prob_of(log_probs, drawn.actions)
+    return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), memory)
 
 
 def replay(

@@ -51,13 +51,17 @@ class IndependentPolicy:
     def forward(self, actions: np.ndarray) -> Forward:
         """Return logits [T, B, A] and values [T, B] of given actions [T, B]."""
         count, batch = actions.shape
+        return self.outputs(batch, count)
+
+    def outputs(self, memory: int, count: int) -> Forward:
+        """Return the same for `count` decisions of the batch."""
         logits = self.weights["logits"][:count, None]  # [T, 1, A]
-        values = np.zeros((count, batch), logits.dtype)
+        values = np.zeros((count, memory), logits.dtype)
         if "value" in self.weights:
             values += self.weights["value"][:count, None]
-        return Forward(np.broadcast_to(logits, (count, batch, self._actions)), values, None)
+        return Forward(np.broadcast_to(logits, (count, memory, self._actions)), values, memory)
 
-    def backward(self, memory: None, d_logits: np.ndarray, d_values: np.ndarray) -> Weights:
+    def backward(self, memory: int, d_logits: np.ndarray, d_values: np.ndarray) -> Weights:
         """Return the loss's derivative by each weight."""
         grads = {name: np.zeros_like(value) for name, value in self.weights.items()}
         grads["logits"][: len(d_logits)] = d_logits.sum(axis=1)

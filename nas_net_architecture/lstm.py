@@ -6,25 +6,43 @@ forget, output, candidate: four products of [B, H] by [H, H] are small enough fo
 library to do at once in the calling thread, without waiting for cores that train children.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 GATES = 4
 
 
-class Step(NamedTuple):
-    """What one step keeps for the way back.
+@dataclass(frozen=True)
+class Trace:
+    """One layer's states over time, filled in step by step; what the way back needs.
+
+    Fresh megabytes cost an operating system more time than the sums in them: a trace is made once
+    and used for group after group.
 
     Attributes:
-        gates: [4, B, H], after their nonlinearities.
-        cell_tm1: Cell state before the step, [B, H].
-        squashed: tanh of the cell state after it, [B, H].
+        gates: [4, T, B, H], after their nonlinearities.
+        cell: Cell states before the first and after every step [T + 1, B, H].
+        squashed: tanh of the cell state after each step [T, B, H].
+        hidden: Hidden states before the first and after every step [T + 1, B, H].
+        d_gates: Room for the derivatives by the gates' sums [4, T, B, H].
+        through: Room for the slopes from hidden to cell state [T, B, H].
     """
 
     gates: np.ndarray
-    cell_tm1: np.ndarray
+    cell: np.ndarray
     squashed: np.ndarray
+    hidden: np.ndarray
+    d_gates: np.ndarray
+    through: np.ndarray
+
+
+def empty_trace(steps: int, batch: int, units: int, dtype: np.dtype[Any]) -> Trace:
+    """Return room for so many steps, with states of zero before the first."""
+    inside, states = (steps, batch, units), (steps + 1, batch, units)
+    shapes = (GATES, *inside), states, inside, states, (GATES, *inside), inside
+    return Trace(*(np.zeros(shape, dtype) for shape in shapes))
 
 
 def halved(weights: np.ndarray) -> np.ndarray:
@@ -40,69 +58,78 @@ def halved(weights: np.ndarray) -> np.ndarray:
     return copy
 
 
-def lstm_step(
-    gates: np.ndarray, cell_tm1: np.ndarray, hidden: np.ndarray
-) -> tuple[np.ndarray, Step]:
+def lstm_step(trace: Trace, t: int) -> None:
     """Advance a batch by one step (Hochreiter & Schmidhuber 1997, with a forget gate).
 
     Args:
-        gates: Sums of inputs weighted by `halved` weights [4, B, H]; overwritten.
-        cell_tm1: Cell state [B, H].
-        hidden: Where the new hidden state is written [B, H].
-
-    Returns:
-        The new cell state [B, H], and what the way back needs.
+        trace: With the sums of inputs, weighted by `halved` weights, in ``gates[:, t]``; they are
+            overwritten, and the states after the step filled in.
+        t: The step, from 0.
     """
+    gates = trace.gates[:, t]  # [4, B, H]
     np.tanh(gates, out=gates)
     sigmoids = gates[:3]
     sigmoids *= 0.5
     sigmoids += 0.5
     enter, forget, leave, candidate = gates
-    cell = forget * cell_tm1
+    cell, squashed = trace.cell[t + 1], trace.squashed[t]
+    np.multiply(forget, trace.cell[t], out=cell)
     cell += enter * candidate
-    squashed = np.tanh(cell)
-    np.multiply(leave, squashed, out=hidden)
-    return cell, Step(gates, cell_tm1, squashed)
+    np.tanh(cell, out=squashed)
+    np.multiply(leave, squashed, out=trace.hidden[t + 1])
+
+
+def _slopes(trace: Trace, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the derivatives by state are multiplied by, for all steps at once.
+
+    The slope of a sigmoid s is s - s * s, that of a tanh u is 1 - u * u.
+
+    Returns:
+        From cell state (output gate: from hidden state) to the gates' sums [4, T, B, H], and from
+        hidden state to cell state [T, B, H].
+    """
+    gates, squashed = trace.gates[:, :count], trace.squashed[:count]
+    enter, _, leave, candidate = gates
+    slopes = np.multiply(gates, gates, out=trace.d_gates[:, :count])
+    np.subtract(gates[:3], slopes[:3], out=slopes[:3])
+    np.subtract(1.0, slopes[3], out=slopes[3])
+    for gate, factor in enumerate((candidate, trace.cell[:count], squashed, enter)):
+        slopes[gate] *= factor
+    through = np.multiply(squashed, squashed, out=trace.through[:count])
+    np.subtract(1.0, through, out=through)
+    through *= leave
+    return slopes, through
 
 
 def lstm_backward(
-    steps: list[Step], hidden: np.ndarray, d_hidden: np.ndarray, recurrent: np.ndarray
+    trace: Trace, d_hidden: np.ndarray, recurrent: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Carry derivatives back through the recurrence (backpropagation through time).
 
     Args:
-        steps: T steps, in order.
-        hidden: Hidden states before the first and after every step [T + 1, B, H].
+        trace: Of T or more steps.
         d_hidden: Derivative of the loss by the states after each step, as far as it does not
             come through the recurrence [T, B, H].
         recurrent: Weights from hidden state to gates [4, H, H], not halved.
 
     Returns:
-        The derivatives by the gates' sums [T, 4, B, H], and by `recurrent`.
+        The derivatives by the gates' sums [4, T, B, H], and by `recurrent`.
     """
     count, batch, units = d_hidden.shape
-    d_gates = np.empty((count, GATES, batch, units), d_hidden.dtype)
-    d_recurrent = np.zeros_like(recurrent)
+    d_gates, through = _slopes(trace, count)
+    forget = trace.gates[1]
     transposed = np.ascontiguousarray(recurrent.transpose(0, 2, 1))  # twice as fast to multiply by
-    d_h = np.zeros((batch, units), d_hidden.dtype)
-    d_cell = np.zeros_like(d_h)
+    back = np.zeros((GATES, batch, units), d_hidden.dtype)
+    d_cell = np.zeros((batch, units), d_hidden.dtype)
     for t in range(count - 1, -1, -1):
-        gates, cell_tm1, squashed = steps[t]
-        enter, forget, leave, candidate = gates
-        row = d_gates[t]
+        row = d_gates[:, t]
+        d_h = back.sum(axis=0)  # [B, H]
         d_h += d_hidden[t]
-        by_output = d_h * squashed
-        d_cell += (d_h - by_output * squashed) * leave  # d_h * leave * (1 - squashed ** 2)
-        # The slope of a sigmoid s is s - s * s, that of a tanh u is 1 - u * u.
-        slopes = gates * gates
-        np.subtract(gates[:3], slopes[:3], out=slopes[:3])
-        np.subtract(1.0, slopes[3], out=slopes[3])
-        np.multiply(d_cell, candidate, out=row[0])
-        np.multiply(d_cell, cell_tm1, out=row[1])
+        d_cell += d_h * through[t]
+        by_output = d_h * row[2]
+        row *= d_cell
         row[2] = by_output
-        np.multiply(d_cell, enter, out=row[3])
-        row *= slopes
-        d_recurrent += hidden[t].T @ row
-        d_h = (row @ transposed).sum(axis=0)  # [B, H]
-        d_cell *= forget
-    return d_gates, d_recurrent
+        np.matmul(row, transposed, out=back)
+        d_cell *= forget[t]
+    flat = trace.hidden[:count].reshape(-1, units)  # [T B, H]
+    return d_gates, flat.T @ d_gates.reshape(GATES, -1, units)

@@ -4,6 +4,8 @@ Each check takes an agent factory. The planted mistakes are alternative pure fun
 them at least one check must fail.
 """
 
+import copy
+
 import numpy as np
 import pytest
 from small_spaces import GridSpace, grid_score
@@ -73,9 +75,10 @@ def check_enumerated_space(build):
 
 
 def probability(agent, actions):
+    """Return log p of `actions`, asked of a copy: the agent keeps its memory of the last group."""
     space = agent._space
     log_probs = reinforce.log_softmax(
-        agent._policy.forward(np.array(actions)[:, None]).logits,
+        copy.deepcopy(agent._policy).forward(np.array(actions)[:, None]).logits,
         np.stack([space.legal(tuple(actions[:t])) for t in range(len(actions))])[:, None],
     )
     return reinforce.log_prob_of(log_probs, np.array(actions)[:, None]).sum()

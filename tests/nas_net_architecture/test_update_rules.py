@@ -202,7 +202,7 @@ def test_anchor_probability_is_the_published_sigmoid():
     policy = LSTMPolicy(layout, LSTMShape(units=3, init=0.9), np.random.default_rng(0))
     actions = np.array([[2], [2], [1]])
     forward = policy.forward(actions)
-    hidden = forward.memory.layers[-1].hidden[1:, 0]  # [T, H]
+    hidden = forward.memory.layers[-1].trace.hidden[1:, 0]  # [T, H]
     weights = policy.weights
     mixed = np.tanh(
         weights["anchor_previous"].T @ hidden[1] + weights["anchor_current"].T @ hidden[2]
