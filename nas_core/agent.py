@@ -42,6 +42,32 @@ class Scored:
     fresh: bool = field(default=True)
 
 
+@dataclass(frozen=True)
+class Preference:
+    """What an agent thinks of one decision, given the decisions before it.
+
+    Attributes:
+        decision: Its name, as the space calls it.
+        options: (option, probability) of each legal one, the likeliest first; they sum to 1.
+        entropy: Of these probabilities, in nats: 0 where there is no doubt left.
+    """
+
+    decision: str
+    options: tuple[tuple[str, float], ...]
+    entropy: float
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """An agent that can say what it prefers now."""
+
+    def preferences(self) -> list[Preference]:
+        """Return every decision in order, each given the likeliest option at those before it.
+
+        Changes nothing; ask between `observe` and `suggest`.
+        """
+
+
 @runtime_checkable
 class Agent(Protocol):
     """Proposes and learns. One thread at a time.
@@ -50,6 +76,8 @@ class Agent(Protocol):
     order of proposing. Group g is asked for once group g - `lag` has been observed, however many
     workers there are, so a run is the same for any number of workers. Repeated architectures
     are observed too, with the credited result; failed trials come with their status and penalty.
+    An asynchronous search asks for one proposal whenever a worker is free and hands back the
+    `batch` trials that finished first, in that order; `lag` then has no meaning.
 
     Attributes:
         name: As typed on the command line.

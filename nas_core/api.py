@@ -219,6 +219,7 @@ def _sit(
         max_seconds=None if plan.max_hours is None else plan.max_hours * 3600,
         target=plan.target,
         threads=plan.threads,
+        asynchronous=plan.asynchronous,
     )
     loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
     with store.transaction():

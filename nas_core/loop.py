@@ -4,21 +4,23 @@
           -> agent.observe
 
 Each round commits what arrived, what the agent learned from it and what it proposes next in one
-transaction. Proposals are observed in the order of proposing, so the sequence depends on the
-seed alone: not on the number of workers, their speed, or interruptions.
+transaction. By default proposals are observed in the order of proposing, so the sequence depends
+on the seed alone: not on the number of workers, their speed, or interruptions.
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from nas_core.agent import Agent, Proposal, Scored
 from nas_core.executors.base import Executor, Finished
+from nas_core.ledger import Ledger
+from nas_core.order import ByArrival, ByProposal, Order
 from nas_core.seeding import derived_seed
 from nas_core.store import RunStore, TrialRow
-from nas_core.trainer.base import Job, Result
+from nas_core.trainer.base import Job
 
 POLL_SECONDS = 0.25
 
@@ -43,6 +45,8 @@ class Settings:
         target: Stop when a score reaches this; None for never.
         failure_reward: What the agent is told of a failed trial.
         threads: Processor threads of one child.
+        asynchronous: Whether the agent learns in the order in which children finish.
+        credits: Whether a repeat is answered with its earlier result rather than scored again.
     """
 
     trials: int
@@ -51,16 +55,8 @@ class Settings:
     target: float | None = None
     failure_reward: float = 0.0
     threads: int = 1
-
-
-@dataclass
-class _Trial:
-    """A trial in memory, from proposal to observation."""
-
-    proposal: Proposal
-    result: Result | None = None
-    credited_from: int | None = None
-    observed: bool = False
+    asynchronous: bool = False
+    credits: bool = True
 
 
 class SearchLoop:
@@ -88,26 +84,25 @@ class SearchLoop:
         self._store = store
         self._settings = settings
         self._on_trial = on_trial
-        self._trials: list[_Trial] = []
-        self._source: dict[str, int] = {}  # digest -> the trial that is (or was) trained
+        self._ledger = Ledger(store.trials(), settings.credits)
+        self._order: Order = (
+            ByArrival(agent, settings.trials, executor.slots)
+            if settings.asynchronous
+            else ByProposal(agent, settings.trials)
+        )
         self._running: set[int] = set()
-        self._next = 0  # first trial that may still need a worker
-        self._observed = 0
         self._stopping = False
         self._before = _stored_seconds(store)
         self._started = time.monotonic()
         self._restore()
 
     def _restore(self) -> None:
-        rows = self._store.trials()
-        for row in rows:
-            result = None if row.status is None else row.result
-            self._trials.append(_Trial(row.proposal, result, row.credited_from, row.observed))
-            self._source.setdefault(row.digest, row.number)
-        self._observed = sum(trial.observed for trial in self._trials)
         state = self._store.agent_state()
         if state is not None:
-            self._agent.load_state(state, self._scored(self._trials[: self._observed]))
+            self._agent.load_state(state, self._scored(self._ledger.observed))
+
+    def _scored(self, numbers: Sequence[int]) -> list[Scored]:
+        return self._ledger.scored(numbers, self._settings.failure_reward)
 
     def stop(self) -> None:
         """Ask for a gentle end: running children finish, nothing new starts."""
@@ -127,7 +122,7 @@ class SearchLoop:
                 self._advance(finished)
 
     def _reason(self) -> Stop | None:
-        if self._observed >= self._settings.trials:
+        if len(self._ledger.observed) >= self._settings.trials:
             return Stop.FINISHED
         if self._stopping:
             return Stop.INTERRUPTED
@@ -144,21 +139,18 @@ class SearchLoop:
         return self._before + time.monotonic() - self._started
 
     def _best(self) -> float:
-        scores = (t.result.score for t in self._trials if t.result is not None)
+        scores = (t.result.score for t in self._ledger.trials if t.result is not None)
         return max((score for score in scores if score is not None), default=-math.inf)
 
     def _dispatch(self) -> None:
         """Give free slots to the next trials that need training."""
-        for trial in range(self._next, len(self._trials)):
+        for number in self._ledger.to_train():
             if len(self._running) >= self._executor.slots:
                 return
-            entry = self._trials[trial]
-            if entry.result is None and self._is_source(trial) and trial not in self._running:
-                self._executor.submit(entry.proposal.spec, self._job(entry.proposal))
-                self._running.add(trial)
-
-    def _is_source(self, trial: int) -> bool:
-        return self._source[self._trials[trial].proposal.spec.digest] == trial
+            if number not in self._running:
+                proposal = self._ledger.trials[number].proposal
+                self._executor.submit(proposal.spec, self._job(proposal))
+                self._running.add(number)
 
     def _job(self, proposal: Proposal) -> Job:
         # By digest, not by trial: the same architecture meets the same chance in every agent.
@@ -168,7 +160,7 @@ class SearchLoop:
     def _advance(self, finished: Sequence[Finished]) -> None:
         """Commit results, credits, what the agent learned, and its next proposals."""
         for item in finished:
-            self._trials[item.trial].result = item.result
+            self._ledger.finish(item.trial, item.result)
             self._running.discard(item.trial)
         changed = [item.trial for item in finished]
         with self._store.transaction():
@@ -186,11 +178,8 @@ class SearchLoop:
         recorded: list[int] = []
         moved = False  # whether the agent has anything new to be stored
         while True:
-            changed += self._credit()
-            for trial in changed:
-                entry = self._trials[trial]
-                if entry.result is not None:
-                    self._store.record(trial, entry.result, entry.credited_from)
+            changed += self._ledger.credit()
+            self._record(changed)
             recorded += changed
             changed = []
             observed, proposed = self._observe(), self._propose()
@@ -200,62 +189,33 @@ class SearchLoop:
                 return recorded
             moved = True
 
-    def _credit(self) -> list[int]:
-        """Answer repeats of finished architectures with the earlier result; no child is run."""
-        while self._next < len(self._trials) and self._trials[self._next].result is not None:
-            self._next += 1
-        credited = []
-        for trial in range(self._next, len(self._trials)):
-            entry = self._trials[trial]
-            source = self._source[entry.proposal.spec.digest]
-            earlier = self._trials[source].result
-            if entry.result is None and source != trial and earlier is not None:
-                entry.result = replace(earlier, seconds=0.0)
-                entry.credited_from = source
-                credited.append(trial)
-        return credited
+    def _record(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            trial = self._ledger.trials[number]
+            if trial.result is not None:
+                self._store.record(number, trial.result, trial.credited_from)
 
     def _observe(self) -> bool:
-        """Let the agent learn from the next group if it is complete; return whether it was."""
-        group = self._trials[self._observed : self._observed + self._agent.batch]
-        scored = self._scored(group)
-        if not group or len(scored) < len(group):
+        """Let the agent learn from the next group if there is one; return whether there was."""
+        group, before = self._order.group(self._ledger), len(self._ledger.observed)
+        if not group:
             return False
+        scored = self._scored(group)
         metrics = self._agent.observe(scored)
-        self._store.mark_observed({item.proposal.trial: item.reward for item in scored})
+        self._store.mark_observed({item.proposal.trial: item.reward for item in scored}, before)
         if metrics:
-            self._store.add_event("metrics", {"trial": self._observed, **metrics})
-        for trial in group:
-            trial.observed = True
-        self._observed += len(group)
+            self._store.add_event("metrics", {"trial": before, **metrics})
+        self._ledger.observe(group)
         return True
 
     def _propose(self) -> bool:
-        """Ask for every group whose knowledge is complete; return whether any was proposed."""
-        before = len(self._trials)
-        window = self._agent.batch * self._agent.lag
-        while len(self._trials) < min(self._settings.trials, self._observed + window):
-            room = self._settings.trials - len(self._trials)
-            proposals = self._agent.suggest(min(self._agent.batch, room))
-            for proposal in proposals:
-                self._source.setdefault(proposal.spec.digest, proposal.trial)
-                self._trials.append(_Trial(proposal))
+        """Ask for proposals as long as some are wanted; return whether any was made."""
+        before = len(self._ledger.trials)
+        while (wanted := self._order.wanted(self._ledger)) > 0:
+            proposals = self._agent.suggest(wanted)
+            self._ledger.add(proposals)
             self._store.propose(proposals)
-        return len(self._trials) > before
-
-    def _scored(self, group: Sequence[_Trial]) -> list[Scored]:
-        """Return what the agent is told of the finished trials of a group."""
-        penalty = self._settings.failure_reward
-        return [
-            Scored(
-                trial.proposal,
-                penalty if trial.result.score is None else trial.result.score,
-                trial.result,
-                fresh=trial.credited_from is None,
-            )
-            for trial in group
-            if trial.result is not None
-        ]
+        return len(self._ledger.trials) > before
 
 
 def _stored_seconds(store: RunStore) -> float:

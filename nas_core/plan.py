@@ -37,6 +37,8 @@ class Plan:
         trial_seconds: Wall-clock limit of one child.
         trial_memory_gb: Memory limit of one child in GiB; None for a share of the machine.
         threads: Processor threads of one child; the same number gives the same weights.
+        asynchronous: Whether the agent learns in the order in which children finish, so that no
+            worker waits; such a run cannot be repeated exactly.
         recipe: Fields of the training recipe that differ from the preset's.
     """
 
@@ -57,6 +59,7 @@ class Plan:
     trial_seconds: float = 600.0
     trial_memory_gb: float | None = None
     threads: int = 1
+    asynchronous: bool = False
     recipe: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """A run's memory: one SQLite file, one writer, every step in one durable transaction.
 
 Tables (format 1): ``meta`` (key, JSON), ``trials`` (one row per proposal), ``agent`` (the learned
-state after the observed trials), ``events`` (time, kind, detail). WAL with synchronous=FULL: what
+state after the observed trials), ``events`` (time, kind, detail). A trial's ``observed`` is 0, or
+its place from 1 in the order in which the agent learned. WAL with synchronous=FULL: what
 a transaction committed survives kill -9 and power loss.
 """
 
@@ -53,7 +54,7 @@ class TrialRow:
         credited_from: The trial whose result this repeat was credited with; None when trained.
         result_json: Curve, attempts and details; None while there is no result.
         finished: Unix time of the result.
-        observed: Whether the agent's stored state includes it.
+        place: In the order in which the agent learned from trials, from 0; None until it did.
     """
 
     number: int
@@ -72,7 +73,12 @@ class TrialRow:
     message: str | None
     result_json: str | None
     finished: float | None
-    observed: bool
+    place: int | None
+
+    @property
+    def observed(self) -> bool:
+        """Whether the agent's stored state includes the trial."""
+        return self.place is not None
 
     @property
     def spec(self) -> Spec:
@@ -100,7 +106,7 @@ def _row(values: Sequence[Any]) -> TrialRow:
     row = list(values)
     row[4] = tuple(json.loads(row[4]))
     row[6] = None if row[6] is None else Status(row[6])
-    row[16] = bool(row[16])
+    row[16] = row[16] - 1 if row[16] > 0 else None
     return TrialRow(*row)
 
 
@@ -239,11 +245,19 @@ class RunStore:
         if done.rowcount != 1:
             raise RunError(f"expected trial {trial} to be pending: it is unknown or has a result")
 
-    def mark_observed(self, rewards: dict[int, float]) -> None:
-        """Store that the agent has learned from these trials, with the rewards it was told."""
+    def mark_observed(self, rewards: dict[int, float], place: int) -> None:
+        """Store that the agent has learned from these trials.
+
+        Args:
+            rewards: What it was told of each, in the order of learning.
+            place: Number of trials that it had learned from before.
+        """
         self._db.executemany(
-            "UPDATE trials SET observed = 1, reward = ? WHERE number = ?",
-            [(reward, trial) for trial, reward in rewards.items()],
+            "UPDATE trials SET observed = ?, reward = ? WHERE number = ?",
+            [
+                (number, reward, trial)
+                for number, (trial, reward) in enumerate(rewards.items(), start=place + 1)
+            ],
         )
 
     def save_agent(self, state: dict[str, Any]) -> None:

@@ -46,6 +46,9 @@ def search(
     trial_memory_gb: Annotated[
         float | None, typer.Option(help="Memory limit of one child.")
     ] = None,
+    asynchronous: Annotated[
+        bool, typer.Option("--asynchronous", help="Learn in order of arrival: no worker waits.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -63,6 +66,7 @@ def search(
         "executor": executor, "seed": seed, "run": run, "preset": preset, "control": control,
         "data_fraction": data_fraction, "max_hours": max_hours, "target": target,
         "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
+        "asynchronous": True if asynchronous else None,
     }  # fmt: skip
     options = {} if config is None else _read_config(config, {*given, "space", "recipe"})
     options.update({key: value for key, value in given.items() if value is not None})

@@ -28,7 +28,7 @@ def test_what_is_stored_comes_back(tmp_path):
     with RunStore.create(tmp_path / "r", {"seed": 3}) as store, store.transaction():
         store.propose([proposal(0), proposal(1)])
         store.record(0, RESULT)
-        store.mark_observed({0: 0.5})
+        store.mark_observed({0: 0.5}, 0)
         store.save_agent({"q": [1, 2]})
         store.add_event("metrics", {"loss": 1.0})
     with RunStore.open(tmp_path / "r") as store:

@@ -8,7 +8,7 @@ import copy
 
 import numpy as np
 import pytest
-from small_spaces import GridSpace, grid_score
+from small_spaces import GRID_OPTIMUM, GridSpace, grid_score
 
 from nas_core.agent import Scored
 from nas_core.trainer.base import Result, Status
@@ -24,7 +24,6 @@ AGENTS = {
     "ppo-independent": agent_module.PPO_INDEPENDENT,
     "actor-critic": agent_module.ACTOR_CRITIC,
 }
-GRID_OPTIMUM = (4, 0, 4)
 
 
 def bandit(actions):

@@ -9,6 +9,8 @@ from nas_core.errors import SpecError
 from nas_core.spec import ChainSpec, Conv, GlobalAveragePool, Softmax, Spec
 from nas_core.trainer.base import Job, Result, Status
 
+GRID_OPTIMUM = (4, 0, 4)  # of the 5 x 5 x 5 space
+
 
 class GridSpace:
     """`steps` decisions among `choices` numbers; the network is a chain of such filters."""
