@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas_core.trainer.recipe import Recipe
 
 PRESETS = ("quick", "paper")
+OWN_TABLE = "table"  # the space that a --table FILE describes; without a file there is none
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,22 @@ class SpaceEntry:
 
     Attributes:
         default_agent: Name of the agent used when none is named.
-        build: (preset, image shape, classes) -> the space.
+        build: (preset, image shape, classes) -> the space; one for texts also takes ``words``, the
+            size of the vocabulary.
         recipe: preset -> how children are trained.
         trials: preset -> proposals when none are asked for.
+        agent_preset: Preset that agents use here, whatever the run's is; None for the run's.
+        trainers: Trainers that can score its architectures.
+        kind: Of the data that its networks are for: "image" or "text" (see `nas_core.kinds`).
     """
 
     default_agent: str
-    build: Callable[[str, tuple[int, int, int], int], SearchSpace[Any]]
+    build: Callable[..., SearchSpace[Any]]
     recipe: "Callable[[str], Recipe]"
     trials: dict[str, int]
+    agent_preset: str | None = None
+    trainers: tuple[str, ...] = ("real", "mock")
+    kind: str = "image"
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,13 @@ class AgentEntry:
     """An agent as the command line offers it.
 
     Attributes:
-        build: (space, seed, trials, preset) -> the agent; `trials` scales its schedules.
+        build: (space, seed, trials, preset) -> the agent; `trials` scales its schedules. The
+            preset "table" asks for settings of published tables; agents without such use "quick".
+        learns: False for a control, which nobody expects to.
     """
 
     build: Callable[[SearchSpace[Any], int, int, str], Agent]
+    learns: bool = True
 
 
 def names(group: str) -> list[str]:
@@ -65,8 +76,35 @@ def space_entry(name: str) -> SpaceEntry:
     Raises:
         UsageError: No package registers that name.
     """
+    if name == OWN_TABLE:
+        from nas_core.tables.published import OWN_ENTRY
+
+        return OWN_ENTRY
     entry: SpaceEntry = _load("nas.spaces", name, "a search space")
     return entry
+
+
+def build_space(
+    name: str,
+    preset: str,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    words: int | None = None,
+) -> SearchSpace[Any]:
+    """Return a registered space for some data.
+
+    Args:
+        name: Of the space.
+        preset: "quick" or "paper".
+        image_shape: Height, width, channels; (length, 1, 1) of texts.
+        classes: Number of classes.
+        words: Size of the vocabulary; None for images.
+
+    Raises:
+        UsageError: No package registers that name.
+    """
+    vocabulary = {} if words is None else {"words": words}
+    return space_entry(name).build(preset, image_shape, classes, **vocabulary)
 
 
 def agent_entry(name: str) -> AgentEntry:

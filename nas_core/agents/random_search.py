@@ -49,4 +49,6 @@ class RandomSearch:
         self._proposed = int(state["proposed"])
 
 
-ENTRY = AgentEntry(build=lambda space, seed, trials, preset: RandomSearch(space, seed))
+ENTRY = AgentEntry(
+    build=lambda space, seed, trials, preset: RandomSearch(space, seed), learns=False
+)

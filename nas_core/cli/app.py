@@ -2,7 +2,7 @@
 
 import typer
 
-from nas_core.cli import data, retrain, runs, search
+from nas_core.cli import compare, data, doctor, retrain, runs, search
 
 app = typer.Typer(
     name="nas",
@@ -24,4 +24,6 @@ def root() -> None:
 search.register(app)
 runs.register(app)
 retrain.register(app)
+compare.register(app)
+doctor.register(app)
 app.add_typer(data.app, name="data", help="Data sets: make, import, check and look at them.")
