@@ -73,6 +73,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Return a JSON file's values.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no JSON in UTF-8.
+    """
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_with(path: Path, save: Callable[[Path], object]) -> None:
     """Let `save` write a file under a temporary name with the same suffix, then move it to `path`.
 

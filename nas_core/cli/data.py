@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from nas_core.cli.output import JsonFlag, command, print_json
-from nas_core.errors import DataError
+from nas_core.cli.output import JsonFlag, command, print_json, table
+from nas_core.errors import DataError, UsageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -36,21 +36,33 @@ def leaves(
 @app.command("import")
 @command
 def import_(
-    source: Annotated[Path, typer.Argument(help="Folder of class folders, a .zip of one, .npz.")],
+    source: Annotated[
+        Path, typer.Argument(help="Folder of class folders, a .zip of one, .npz; .csv of texts.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder to make, such as data/mine.")],
     image_size: Annotated[int | None, typer.Option(help="Side in pixels; 64 for photos.")] = None,
+    words: Annotated[int | None, typer.Option(help="Of texts: most words; 8000.")] = None,
+    length: Annotated[int | None, typer.Option(help="Of texts: words kept of each.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
     json: JsonFlag = False,
 ) -> None:
-    """Import pictures, resize and split them, and say what was dropped and why.
+    """Import pictures or texts, split them, and say what was dropped and why.
+
+    Texts come as a table (.csv, .tsv, either with .gz) with columns text, label and maybe split.
 
     Examples:  nas data import photos/ --out data/mine
 
     nas data import leaves.npz --out data/corn
+
+    nas data import reviews.csv.gz --out data/reviews
     """
     from nas_core.datasets import import_dataset
+    from nas_core.datasets.texts import TextOptions
 
-    report = import_dataset(source, out, image_size=image_size, seed=seed)
+    given = {"words": words, "length": length}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    text = TextOptions(**chosen) if chosen else None
+    report = import_dataset(source, out, image_size=image_size, seed=seed, text=text)
     if json:
         print_json(
             {
@@ -89,19 +101,51 @@ def check(data: Name, json: JsonFlag = False) -> None:
 @command
 def show(
     data: Name,
-    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("contact_sheet.png"),
-    per_class: Annotated[int, typer.Option(help="Images of each class.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="Picture to write; contact_sheet.png if unset.")
+    ] = None,
+    per_class: Annotated[int, typer.Option(help="Images or texts of each class.")] = 10,
     json: JsonFlag = False,
 ) -> None:
-    """Draw a contact sheet of training images, a row per class.
+    """Draw a contact sheet of training images, a row per class; of texts, print some.
 
     Examples:  nas data show leaves --out leaves.png
     """
-    from nas_core.datasets import resolve
-    from nas_core.datasets.inspection import contact_sheet
+    from nas_core.datasets import contact_sheet, resolve, sample_texts
 
-    path = contact_sheet(resolve(data, Path("data")), out, per_class)
+    info = resolve(data, Path("data"))
+    if info.kind == "text":
+        if out is not None:
+            raise UsageError(f"expected no --out for texts, received {out}: they are printed")
+        samples = sample_texts(info, per_class)
+        if json:
+            print_json({"texts": samples})
+        else:
+            print(table(("class", "text"), [(row["class"], row["text"]) for row in samples]))
+        return
+    path = contact_sheet(info, Path("contact_sheet.png") if out is None else out, per_class)
     if json:
         print_json({"picture": str(path)})
     else:
         print(path)
+
+
+@app.command("table")
+@command
+def table_(
+    source: Annotated[Path, typer.Argument(help="JSON, .json.gz or npz of a published table.")],
+    space: Annotated[str, typer.Option(help="nasbench201, nasbench_macro, or table for your own.")],
+    out: Annotated[Path, typer.Option(help="File to write, .npz.")],
+    json: JsonFlag = False,
+) -> None:
+    """Check a published table and write it as npz, which is read faster.
+
+    Examples:  nas data table nas-bench-macro_cifar10.json --space nasbench_macro --out macro.npz
+    """
+    from nas_core.tables.convert import convert_table
+
+    found = convert_table(source, space, out)
+    if json:
+        print_json(found)
+    else:
+        print(f"{out}: {found['architectures']} architectures, {', '.join(found['columns'])}")

@@ -10,9 +10,11 @@ from nas_core.spec.layers import (
     BatchNorm,
     Conv,
     Dense,
+    Embedding,
     GlobalAveragePool,
     Layer,
     Pool,
+    Recurrent,
     SepConv,
     Softmax,
 )
@@ -50,6 +52,34 @@ def _pool(layer: Pool, shape: Shape) -> LayerCost:
     return LayerCost(out, 0, 0, prod(out))
 
 
+def _embedding(layer: Embedding, shape: Shape) -> LayerCost:
+    if shape[1:] != (1, 1):
+        raise SpecError(
+            f"expected tokens [length, 1, 1] to embed, received a map {shape}: choose a data set "
+            "of texts"
+        )
+    out = (shape[0], 1, layer.units)
+    return LayerCost(out, layer.words * layer.units, 0, prod(out))
+
+
+# Gates of a cell, and biases of each unit in each gate (Keras's GRU keeps two).
+GATES = {"gru": (3, 2), "lstm": (4, 1)}
+
+
+def _recurrent(layer: Recurrent, shape: Shape) -> LayerCost:
+    """Count one cell's matrices at every position; kept are the gates and the state."""
+    (gates, biases), positions = GATES[layer.cell], prod(shape[:-1])
+    directions = 2 if layer.both else 1
+    units = directions * layer.units
+    weights = gates * units * (shape[-1] + layer.units)
+    return LayerCost(
+        (units,),
+        weights + gates * biases * units,
+        positions * weights,
+        positions * (gates + 1) * units,
+    )
+
+
 def _dense(units: int, shape: Shape) -> LayerCost:
     weights = prod(shape) * units
     return LayerCost((units,), weights + units, weights, units)
@@ -63,8 +93,12 @@ def layer_cost(layer: Layer, shape: Shape) -> LayerCost:
         SpecError: A map is needed and a vector came, or the map is too small to pool.
     """
     match layer:
-        case Conv() | Pool() if len(shape) != 3:
+        case Conv() | Pool() | Recurrent() | Embedding() if len(shape) != 3:
             raise SpecError(f"{type(layer).__name__} needs a map, received a vector {shape}")
+        case Embedding():
+            return _embedding(layer, shape)
+        case Recurrent():
+            return _recurrent(layer, shape)
         case Conv():
             return _conv(layer, shape)
         case Pool():

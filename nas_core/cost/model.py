@@ -14,7 +14,7 @@ class LayerCost:
     Attributes:
         shape: Output shape.
         parameters: Weights as Keras counts them, moving statistics included.
-        macs: Multiply-accumulates of one image, convolutions and dense layers only.
+        macs: Multiply-accumulates of one image, of convolutions, dense and recurrent layers.
         activations: Numbers (not bytes) that the layer keeps for the backward pass.
     """
 

@@ -5,7 +5,7 @@ split is opened by `nas_core.datasets.test_split.open_test` alone.
 """
 
 from nas_core.datasets.importing import ImportReport, import_dataset
-from nas_core.datasets.inspection import check_dataset, contact_sheet
+from nas_core.datasets.inspection import check_dataset, contact_sheet, sample_texts
 from nas_core.datasets.leaves import write_leaves
 from nas_core.datasets.names import resolve
 from nas_core.datasets.store import DatasetInfo, Split, load_split, open_dataset, write_dataset
@@ -20,6 +20,7 @@ __all__ = [
     "load_split",
     "open_dataset",
     "resolve",
+    "sample_texts",
     "write_dataset",
     "write_leaves",
 ]

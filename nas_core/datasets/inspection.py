@@ -1,5 +1,6 @@
-"""Looking at a data set: a contact sheet of training images, and a check of everything written."""
+"""Looking at a data set: training images or texts, and a check of everything written."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from nas_core.datasets.manifest import SPLITS, read_manifest
 from nas_core.datasets.pool import printable
 from nas_core.datasets.store import DatasetInfo, load_split
 from nas_core.datasets.test_split import image_digests, verify_dataset
+from nas_core.datasets.texts import token_statistics
+from nas_core.datasets.vocabulary import decode
 from nas_core.errors import UsageError
 from nas_core.files import write_with
 
@@ -53,6 +56,30 @@ def contact_sheet(info: DatasetInfo, out: Path | str, per_class: int = 10) -> Pa
     return path
 
 
+def sample_texts(info: DatasetInfo, per_class: int = 10) -> list[dict[str, str]]:
+    """Return the first training texts of every class as networks see them.
+
+    Args:
+        info: A data set of texts; only its train split is opened.
+        per_class: Texts of each class, 1 or more.
+
+    Returns:
+        One {"class", "text"} for each; unknown words are ``<unknown>``.
+
+    Raises:
+        UsageError: `per_class` below 1.
+        DataError: The files are damaged.
+    """
+    if per_class < 1:
+        raise UsageError(f"expected at least one text of each class, received {per_class}")
+    split, vocabulary = load_split(info, "train"), info.vocabulary()
+    return [
+        {"class": name, "text": decode(split.images[number], vocabulary)}
+        for label, name in enumerate(info.classes)
+        for number in np.flatnonzero(split.labels == label)[:per_class].tolist()
+    ]
+
+
 def _enlarged(image: np.ndarray, cell: int) -> Image.Image:
     """Turn [H, W, C] into a picture that fills a cell, enlarged a whole number of times."""
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("RGB")
@@ -65,7 +92,8 @@ def check_dataset(info: DatasetInfo) -> dict[str, Any]:
 
     Returns:
         name, path, digest, classes, image_shape; counts {split: {class: n}}; mean and std of each
-        channel of train, in [0, 1]; damaged: files whose SHA-256 is not the manifest's;
+        channel of train, in [0, 1] (of texts: words, mean_length, unknown);
+        damaged: files whose SHA-256 is not the manifest's;
         duplicates: exact copies within and across splits {"train": n, "train+test": n, ...};
         dropped: what the import left out; ok: no damaged file and no copy across splits.
 
@@ -74,7 +102,12 @@ def check_dataset(info: DatasetInfo) -> dict[str, Any]:
     """
     manifest = read_manifest(info.path)
     damaged = verify_dataset(info)
-    mean, std = _channel_statistics(load_split(info, "train").images)
+    train = load_split(info, "train").images
+    if info.words is None:
+        mean, std = _channel_statistics(train)
+        statistics: Mapping[str, Any] = {"mean": mean, "std": std}
+    else:
+        statistics = token_statistics(train, info.words)
     duplicates = _copies({name: image_digests(info, name) for name in SPLITS})
     return {
         "name": info.name,
@@ -87,8 +120,7 @@ def check_dataset(info: DatasetInfo) -> dict[str, Any]:
             split: dict(zip(info.classes, manifest["class_counts"][split], strict=True))
             for split in SPLITS
         },
-        "mean": mean,
-        "std": std,
+        **statistics,
         "damaged": damaged,
         "duplicates": duplicates,
         "dropped": manifest.get("dropped", {}),

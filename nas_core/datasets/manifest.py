@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nas_core.datasets.vocabulary import MOST_WORDS, SPECIAL
 from nas_core.errors import DataError
 from nas_core.files import sha256_bytes
 
@@ -12,12 +13,19 @@ FORMAT = 1
 MANIFEST = "dataset.json"
 SPLITS = ("train", "validation", "test")
 FILES = tuple(f"{split}_{part}.npy" for split in SPLITS for part in ("images", "labels"))
+VOCABULARY = "vocabulary.json"  # beside the arrays of a data set of texts
 MAX_BYTES = 1 << 24
 
 
+def files_of(words: int | None) -> tuple[str, ...]:
+    """Return the names of a data set's files, the manifest left out; texts have words."""
+    return FILES if words is None else (*FILES, VOCABULARY)
+
+
 def overall_digest(hashes: Mapping[str, str]) -> str:
-    """Return the SHA-256 over the hashes of all array files, in the order of `FILES`."""
-    return sha256_bytes("".join(f"{name} {hashes[name]}\n" for name in FILES).encode())
+    """Return the SHA-256 over the hashes of all files, in the order of `files_of`."""
+    names = [name for name in (*FILES, VOCABULARY) if name in hashes]
+    return sha256_bytes("".join(f"{name} {hashes[name]}\n" for name in names).encode())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -25,7 +33,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Returns:
         The manifest: format, name, classes, image_shape, counts, class_counts (by split, then by
-        class), files (SHA-256 by name), digest, source, dropped.
+        class), files (SHA-256 by name), digest, source, dropped; of texts also words, the size
+        of the vocabulary.
 
     Raises:
         DataError: It is missing, damaged, of another format, or an array file is absent.
@@ -37,7 +46,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "import the data set again with this version"
         )
     _check_fields(folder, manifest)
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    missing = [name for name in files_of(manifest.get("words")) if not (folder / name).is_file()]
     if missing:
         raise DataError(
             f"expected {missing[0]} in {folder}, received no such file: import the data set again"
@@ -89,7 +98,11 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
     if not (isinstance(per_class, dict) and all(_sums(per_class, counts, s) for s in SPLITS)):
         return "class_counts that do not sum to the counts"
     files = manifest.get("files")
-    if not (isinstance(files, dict) and all(isinstance(files.get(name), str) for name in FILES)):
+    words = manifest.get("words")
+    if words is not None and not (_natural(words) and len(SPECIAL) < words <= MOST_WORDS):
+        return f"words {words!r}"
+    names = set(files_of(words))
+    if not (isinstance(files, dict) and all(isinstance(files.get(name), str) for name in names)):
         return "no hash for some files"
     if manifest.get("digest") != overall_digest(files):
         return "a digest that does not belong to the files' hashes"

@@ -10,6 +10,7 @@ from nas_core.datasets.importing import import_dataset
 from nas_core.datasets.leaves import write_leaves
 from nas_core.datasets.manifest import MANIFEST
 from nas_core.datasets.store import DatasetInfo, open_dataset
+from nas_core.datasets.text_tables import bare_name
 from nas_core.errors import DataError, UsageError
 from nas_core.files import sha256_bytes, sha256_file
 
@@ -23,7 +24,8 @@ def resolve(name_or_path: str, root: Path = ROOT) -> DatasetInfo:
     Args:
         name_or_path: "leaves" (generated); "cifar10", "mnist", "fashion_mnist" (fetched by Keras);
             the name of a folder under `root`; a data set folder; a folder with a subfolder for
-            each class, a zip of one, or an .npz file (imported to `root`/NAME-HASH).
+            each class, a zip of one, an .npz file, or a table of texts, .csv, .tsv or with .gz
+            (imported to `root`/NAME-HASH).
         root: Where data sets live.
 
     Raises:
@@ -40,7 +42,8 @@ def resolve(name_or_path: str, root: Path = ROOT) -> DatasetInfo:
         return open_dataset(ready)
     raise UsageError(
         f"expected a data set's name ({', '.join(known(root))}) or the path of a data set, a "
-        f"folder of images, a zip or an .npz file, received {name_or_path!r}: check the spelling"
+        f"folder of images, a zip, .npz, .csv or .tsv file, received {name_or_path!r}: "
+        "check the spelling"
     )
 
 
@@ -69,8 +72,8 @@ def _prepare(name: str, folder: Path) -> DatasetInfo:
 
 
 def _imported(path: Path, root: Path) -> DatasetInfo:
-    """Import a folder, zip or npz under a name that holds a hash of its content, or reuse it."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.resolve().stem).strip("_") or "images"
+    """Import a folder or file under a name that holds a hash of its content, or reuse it."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", bare_name(path.resolve()).stem).strip("_") or "data"
     folder = root / f"{stem}-{_content_hash(path)[:12]}"
     if (folder / MANIFEST).is_file():
         return open_dataset(folder)

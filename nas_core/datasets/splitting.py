@@ -1,5 +1,6 @@
 """Dividing a pool into train, validation and test: stratified, with duplicates on one side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,19 +44,19 @@ def divide(pool: Pool, seed: int, dropped: Dropped) -> Divided:
     if pool.split is None:
         pool, group = _grouped(pool, dropped, notes)
         codes = np.full(len(pool.labels), TRAIN)
-        carve = {TEST, VALIDATION}
+        lacking = {TEST, VALIDATION}
     else:
         codes = pool.split.astype(np.int64)
         _note_copies(pool, notes)
-        carve = {part for part in PART if not np.any(codes == part)}
+        lacking = {part for part in PART if not np.any(codes == part)}
         inside = np.flatnonzero(codes == TRAIN)
         group = np.arange(len(codes))
-        if carve:
+        if lacking:
             found = find_duplicates(pool.images[inside])
             group[inside] = inside[_bounded_groups(len(inside), found, notes)]
-    for part in (part for part in PART if part in carve):
-        codes = _carve(pool, codes, group, part, seed)
-    _check_train(pool, codes)
+    for part in (part for part in PART if part in lacking):
+        codes = carve(pool.labels, pool.classes, codes, group, part, seed)
+    check_train(pool.labels, pool.classes, codes)
     return Divided({name: _take(pool, codes == part) for part, name in enumerate(SPLITS)}, notes)
 
 
@@ -120,19 +121,41 @@ def _note_copies(pool: Pool, notes: list[str]) -> None:
         )
 
 
-def _carve(pool: Pool, codes: np.ndarray, group: np.ndarray, part: int, seed: int) -> np.ndarray:
-    """Move a stratified part of train, in whole groups, to another split."""
+def carve(
+    labels: np.ndarray,
+    classes: Sequence[str],
+    codes: np.ndarray,
+    group: np.ndarray,
+    part: int,
+    seed: int,
+) -> np.ndarray:
+    """Move a stratified part of train, in whole groups, to another split.
+
+    Args:
+        labels: Whole numbers [N], indices into `classes`.
+        classes: Class names.
+        codes: Each example's split [N]: 0 train, 1 validation, 2 test.
+        group: Each example's group [N].
+        part: VALIDATION or TEST.
+        seed: Which of the possible divisions.
+
+    Returns:
+        The new codes [N].
+
+    Raises:
+        DataError: A class has too few different examples.
+    """
     codes = codes.copy()
-    for label, name in enumerate(pool.classes):
-        members = np.flatnonzero((pool.labels == label) & (codes == TRAIN))
+    for label, name in enumerate(classes):
+        members = np.flatnonzero((labels == label) & (codes == TRAIN))
         heads, sizes = np.unique(group[members], return_counts=True)
         order = generator(seed, f"divide {SPLITS[part]}", label).permutation(len(heads))
-        target = max(1, (PART[part] * int((pool.labels == label).sum()) + 50) // 100)
+        target = max(1, (PART[part] * int((labels == label).sum()) + 50) // 100)
         taken = _fit(sizes[order], target)
         if not taken.any() or len(heads) < 2:
             raise DataError(
-                f"expected at least 3 different images of every class to split, received "
-                f"{len(heads)} to divide further of class {name!r}: add images or take it away"
+                f"expected at least 3 different examples of every class to split, received "
+                f"{len(heads)} to divide further of class {name!r}: add some or take it away"
             )
         codes[np.isin(group, heads[order][taken]) & (codes == TRAIN)] = part
     return codes
@@ -151,10 +174,15 @@ def _fit(sizes: np.ndarray, target: int) -> np.ndarray:
     return chosen
 
 
-def _check_train(pool: Pool, codes: np.ndarray) -> None:
-    counts = np.bincount(pool.labels[codes == TRAIN], minlength=len(pool.classes))
+def check_train(labels: np.ndarray, classes: Sequence[str], codes: np.ndarray) -> None:
+    """Refuse a division without training examples of some class; arguments as for `carve`.
+
+    Raises:
+        DataError: Naming the class.
+    """
+    counts = np.bincount(labels[codes == TRAIN], minlength=len(classes))
     if counts.min() == 0:
         raise DataError(
-            f"expected training images of every class, received none of class "
-            f"{pool.classes[int(counts.argmin())]!r}: add images or take the class away"
+            f"expected training examples of every class, received none of class "
+            f"{classes[int(counts.argmin())]!r}: add some or take the class away"
         )

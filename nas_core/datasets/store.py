@@ -5,6 +5,9 @@
     validation_images.npy  validation_labels.npy
     test_images.npy        test_labels.npy        only `test_split.open_test` reads these
 
+A text is a map of length x 1 positions whose pixels are the numbers of its words: uint16
+[N, length, 1, 1]. vocabulary.json then holds the word of each number.
+
 The test split is a file of its own, so that a search that never opens it cannot see it.
 """
 
@@ -19,7 +22,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nas_core.datasets.manifest import FORMAT, MANIFEST, SPLITS, overall_digest, read_manifest
+from nas_core.datasets.manifest import (
+    FORMAT,
+    MANIFEST,
+    SPLITS,
+    VOCABULARY,
+    overall_digest,
+    read_manifest,
+)
+from nas_core.datasets.vocabulary import is_vocabulary, read_vocabulary
 from nas_core.errors import DataError, UsageError
 from nas_core.files import fsync_folder, sha256_file, write_json
 from nas_core.seeding import generator
@@ -34,11 +45,13 @@ class DatasetInfo:
     Attributes:
         name: A short name, used in tables and file names.
         classes: Class names; a label is an index into them.
-        image_shape: (height, width, channels); 1 channel is grayscale, 3 are RGB.
+        image_shape: (height, width, channels); 1 channel is grayscale, 3 are RGB. Of texts:
+            (length, 1, 1).
         counts: Number of images in each split, by the split's name.
         digest: SHA-256 over the hashes of all array files: two data sets are equal when it is.
         path: The folder.
         source: Where the images came from, in words.
+        words: Size of the vocabulary, padding and unknown words included; None for images.
     """
 
     name: str
@@ -48,11 +61,28 @@ class DatasetInfo:
     digest: str
     path: Path
     source: str
+    words: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the examples are: "image" or "text"."""
+        return "image" if self.words is None else "text"
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """Read the word of each token of a data set of texts; empty for images.
+
+        Raises:
+            DataError: The file is missing or damaged.
+        """
+        return () if self.words is None else read_vocabulary(self.path / VOCABULARY, self.words)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [N, H, W, C] (memory-mapped when read whole) and labels int32 [N]."""
+    """Images uint8 [N, H, W, C] (memory-mapped when read whole) and labels int32 [N].
+
+    Of texts, tokens uint16 [N, length, 1, 1] take the images' place.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -75,6 +105,7 @@ def open_dataset(path: Path | str) -> DatasetInfo:
         digest=manifest["digest"],
         path=folder,
         source=manifest["source"],
+        words=manifest.get("words"),
     )
 
 
@@ -125,12 +156,18 @@ def _stratified(labels: np.ndarray, fraction: float, seed: int, split: str) -> n
 def _read_arrays(info: DatasetInfo, name: str) -> Split:
     """Open one split's files; called by `load_split` and `test_split.open_test` alone."""
     shape = (info.counts[name], *info.image_shape)
-    images = _open_array(info.path / f"{name}_images.npy", shape, np.uint8, "r")
+    dtype = np.uint8 if info.words is None else np.uint16
+    images = _open_array(info.path / f"{name}_images.npy", shape, dtype, "r")
     labels = _open_array(info.path / f"{name}_labels.npy", shape[:1], np.int32, None)
     if labels.size and (labels.min() < 0 or labels.max() >= len(info.classes)):
         raise DataError(
             f"expected labels from 0 to {len(info.classes) - 1} in {name}_labels.npy, received "
             f"{labels.min()} to {labels.max()}: import the data set again"
+        )
+    if info.words is not None and images.max() >= info.words:
+        raise DataError(
+            f"expected tokens below {info.words} in {name}_images.npy, received {images.max()}: "
+            "import the data set again"
         )
     return Split(images, labels)
 
@@ -172,6 +209,7 @@ def write_dataset(
     source: str,
     name: str | None = None,
     dropped: Mapping[str, Any] | None = None,
+    vocabulary: Sequence[str] | None = None,
 ) -> DatasetInfo:
     """Write a data set so that its folder appears whole, or not at all.
 
@@ -182,6 +220,8 @@ def write_dataset(
         source: Where the images came from, in words.
         name: A short name; the folder's name when None.
         dropped: What an import left out and why, kept in the manifest.
+        vocabulary: The word of each token, for a data set of texts: its "images" are tokens uint16
+            [N, length, 1, 1]. None for images.
 
     Raises:
         DataError: The folder exists, or the arrays do not fit one another.
@@ -189,16 +229,22 @@ def write_dataset(
     """
     folder = Path(path)
     require_new(folder)
-    _check_splits(splits, classes)
+    _check_splits(splits, classes, vocabulary)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
         hashes = _write_arrays(temporary, splits)
+        words = {}
+        if vocabulary is not None:
+            write_json(temporary / VOCABULARY, list(vocabulary))
+            hashes[VOCABULARY] = sha256_file(temporary / VOCABULARY)
+            words = {"words": len(vocabulary)}
         manifest = {
             "format": FORMAT,
             "name": folder.resolve().name if name is None else name,
             "classes": list(classes),
             "image_shape": list(splits["train"].images.shape[1:]),
+            **words,
             "counts": {split: len(splits[split].labels) for split in SPLITS},
             "class_counts": {
                 split: np.bincount(splits[split].labels, minlength=len(classes)).tolist()
@@ -247,7 +293,9 @@ def _write_arrays(folder: Path, splits: Mapping[str, Split]) -> dict[str, str]:
     return hashes
 
 
-def _check_splits(splits: Mapping[str, Split], classes: Sequence[str]) -> None:
+def _check_splits(
+    splits: Mapping[str, Split], classes: Sequence[str], vocabulary: Sequence[str] | None
+) -> None:
     if set(splits) != set(SPLITS):
         raise DataError(
             f"expected the splits {', '.join(SPLITS)}, received {', '.join(splits)}: give all"
@@ -256,18 +304,39 @@ def _check_splits(splits: Mapping[str, Split], classes: Sequence[str]) -> None:
         raise DataError(
             f"expected at least two different class names, received {list(classes)}: rename them"
         )
+    if vocabulary is not None and not is_vocabulary(list(vocabulary)):
+        raise DataError("expected different words after <padding> and <unknown>: correct them")
     shape = splits["train"].images.shape[1:]
     for name in SPLITS:
+        if vocabulary is None:
+            _check_images(name, splits[name].images)
+        else:
+            _check_tokens(name, splits[name].images, len(vocabulary))
         _check_split(name, splits[name], shape, len(classes))
 
 
-def _check_split(name: str, split: Split, shape: tuple[int, ...], classes: int) -> None:
-    images, labels = split.images, split.labels
+def _check_tokens(name: str, tokens: np.ndarray, words: int) -> None:
+    if tokens.dtype != np.uint16 or tokens.ndim != 4 or tokens.shape[2:] != (1, 1):
+        raise DataError(
+            f"expected {name} tokens uint16 [N, length, 1, 1], received {tokens.dtype.name} "
+            f"{list(tokens.shape)}: convert them"
+        )
+    if tokens.size and tokens.max() >= words:
+        raise DataError(
+            f"expected {name} tokens below {words}, received {tokens.max()}: give all words"
+        )
+
+
+def _check_images(name: str, images: np.ndarray) -> None:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise DataError(
             f"expected {name} images uint8 [N, H, W, 1 or 3], received {images.dtype.name} "
             f"{list(images.shape)}: convert them"
         )
+
+
+def _check_split(name: str, split: Split, shape: tuple[int, ...], classes: int) -> None:
+    images, labels = split.images, split.labels
     if images.shape[1:] != shape or not len(images):
         raise DataError(
             f"expected at least one {name} image of shape {list(shape)}, received "

@@ -5,7 +5,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nas_core.datasets.manifest import FILES, read_manifest
+from nas_core.datasets.manifest import files_of, read_manifest
 from nas_core.datasets.store import DatasetInfo, Split, _read_arrays
 from nas_core.errors import DataError, RunError
 from nas_core.files import fsync_folder, sha256_bytes, sha256_file
@@ -27,14 +27,29 @@ def open_test(info: DatasetInfo, *, run: Path, reason: str) -> Split:
         RunError: The run folder is missing or cannot be written; the split stays closed.
         DataError: The files are damaged.
     """
+    record_opening(run, reason, info.name, info.digest)
+    return _read_arrays(info, "test")
+
+
+def record_opening(run: Path, reason: str, name: str, digest: str) -> None:
+    """Record in `run`/test_openings.jsonl, durably, that test results are about to be read.
+
+    Args:
+        run: The run's folder.
+        reason: Why, in a few words.
+        name: Of the data set or table.
+        digest: Of the same.
+
+    Raises:
+        RunError: The run folder is missing or cannot be written.
+    """
     record = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "reason": reason,
-        "dataset": info.name,
-        "digest": info.digest,
+        "dataset": name,
+        "digest": digest,
     }
     _append(Path(run), json.dumps(record) + "\n")
-    return _read_arrays(info, "test")
 
 
 def _append(run: Path, line: str) -> None:
@@ -74,7 +89,7 @@ def read_openings(run: Path) -> list[dict[str, str]]:
 
 
 def verify_dataset(info: DatasetInfo) -> list[str]:
-    """Return the names of the array files whose SHA-256 differs from the manifest's.
+    """Return the names of the files whose SHA-256 differs from the manifest's.
 
     Hashing the bytes of the test files looks at no image and scores nothing, so it is no opening
     of the test split.
@@ -84,11 +99,12 @@ def verify_dataset(info: DatasetInfo) -> list[str]:
     """
     expected = read_manifest(info.path)["files"]
     try:
-        return [name for name in FILES if sha256_file(info.path / name) != expected[name]]
+        return [
+            name for name in files_of(info.words) if sha256_file(info.path / name) != expected[name]
+        ]
     except OSError as error:
         raise DataError(
-            f"expected readable array files in {info.path}, received {error}: "
-            "import the data set again"
+            f"expected readable files in {info.path}, received {error}: import the data set again"
         ) from error
 
 

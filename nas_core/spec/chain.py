@@ -12,13 +12,16 @@ from nas_core.spec.layers import (
     Conv,
     Dense,
     Dropout,
+    Embedding,
     GlobalAveragePool,
     Layer,
     Pool,
+    Recurrent,
     Softmax,
 )
 
 MOST_LAYERS = 512
+TO_VECTOR = (Dense, GlobalAveragePool, Recurrent)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class ChainSpec:
     """Layers from the image to the classifier.
 
     Attributes:
-        layers: At least the final `Softmax`; convolutions and pooling come before dense layers.
+        layers: At least the final `Softmax`; convolutions and pooling come before dense and
+            recurrent layers. A network for texts begins with `Embedding`.
 
     Raises:
         SpecError: On construction, if the layers cannot form a network.
@@ -74,6 +78,11 @@ class ChainSpec:
 
         return chain_from_text(text)
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether the input is a text's tokens rather than an image."""
+        return isinstance(self.layers[0], Embedding)
+
     def sources(self, position: int) -> tuple[int, ...]:
         """Return the positions that the layer at `position` reads, -1 for the image."""
         return self.layers[position].inputs or (position - 1,)
@@ -90,6 +99,16 @@ def _check_end(layers: tuple[Layer, ...]) -> None:
         raise SpecError("expected exactly one Softmax, as the last layer: end with SM(classes)")
 
 
+def _check_embedding(index: int, layers: tuple[Layer, ...], sources: tuple[int, ...]) -> None:
+    """Refuse an embedding that is not first, and layers that read tokens as if they were pixels."""
+    if isinstance(layers[index], Embedding) and index > 0:
+        raise SpecError(f"expected an embedding as the first layer, received one at {index}")
+    if index > 0 and isinstance(layers[0], Embedding) and -1 in sources:
+        raise SpecError(
+            f"expected layer {index} to read the embedding, received the tokens: read 0"
+        )
+
+
 def _check_order(layers: tuple[Layer, ...]) -> None:
     flat: list[bool] = []
     for index, layer in enumerate(layers):
@@ -98,16 +117,17 @@ def _check_order(layers: tuple[Layer, ...]) -> None:
             raise SpecError(
                 f"expected layer {index} to read earlier layers once each, received {sources}"
             )
+        _check_embedding(index, layers, sources)
         source_flat = {position >= 0 and flat[position] for position in sources}
         if len(source_flat) > 1:
             raise SpecError(f"layer {index} joins a vector and a map: pool the map first")
         is_flat = source_flat == {True}
-        if is_flat and isinstance(layer, (Conv, Pool)):
+        if is_flat and isinstance(layer, (Conv, Pool, Recurrent)):
             raise SpecError(
-                f"expected no {type(layer).__name__} after a dense layer or GAP, received one at "
+                f"expected no {type(layer).__name__} after a layer of vectors, received one at "
                 f"position {index}: move it to the front"
             )
-        flat.append(is_flat or isinstance(layer, (Dense, GlobalAveragePool, Softmax)))
+        flat.append(is_flat or isinstance(layer, (*TO_VECTOR, Softmax)))
 
 
 def _changes_nothing(layer: Layer, flat_input: bool) -> bool:
@@ -130,7 +150,7 @@ def _canonical(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         # Concatenation is commutative up to a permutation of the next layer's weights.
         sources[index] = tuple(sorted(read))
         alias[index] = read[0] if _changes_nothing(layer, flat[read[0]]) else index
-        flat[index] = flat[read[0]] or isinstance(layer, (Dense, GlobalAveragePool))
+        flat[index] = flat[read[0]] or isinstance(layer, TO_VECTOR)
     alive: set[int] = set()
     waiting = [len(layers) - 1]
     while waiting:

@@ -7,6 +7,7 @@ from nas_core.errors import SpecError
 
 ACTIVATIONS = ("linear", "relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
 LARGEST = 1 << 16
+CELLS = ("gru", "lstm")
 
 
 def _whole(owner: object, name: str, value: Any, smallest: int = 1) -> int:
@@ -54,6 +55,25 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Embedding(Layer):
+    """Turns a text's tokens [L, 1, 1] into vectors [L, 1, units]: ``E(words,units)``. Always first.
+
+    Attributes:
+        words: Tokens that there are, padding and unknown words among them.
+        units: Numbers for each word.
+    """
+
+    kind: ClassVar[str] = "embedding"
+    words: int
+    units: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _whole(self, "words", self.words, smallest=2)
+        _whole(self, "units", self.units)
+
+
+@dataclass(frozen=True)
 class Conv(Layer):
     """Convolution with SAME padding and bias, then its activation: ``C(filters,kernel,stride)``."""
 
@@ -77,6 +97,15 @@ class SepConv(Conv):
 
     kind: ClassVar[str] = "sep_conv"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rows, columns = _pair(self, "stride", self.stride)
+        if rows != columns:
+            raise SpecError(
+                f"expected equal strides of a separable convolution, received {self.stride}: "
+                "frameworks have no other"
+            )
+
 
 @dataclass(frozen=True)
 class Pool(Layer):
@@ -92,6 +121,31 @@ class Pool(Layer):
         object.__setattr__(self, "size", _pair(self, "size", self.size))
         object.__setattr__(self, "stride", _pair(self, "stride", self.stride))
         _choice(self, "mode", self.mode, ("max", "avg"))
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """Reads a map's positions in order, row by row: ``GRU(units)``, ``LSTM(units)``.
+
+    Its output is the state after the last position, a vector.
+
+    Attributes:
+        units: Numbers in the state.
+        cell: "gru" or "lstm".
+        both: Whether a second one reads backwards and the two states are joined: ``BGRU``.
+    """
+
+    kind: ClassVar[str] = "recurrent"
+    units: int
+    cell: str = "gru"
+    both: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _whole(self, "units", self.units)
+        _choice(self, "cell", self.cell, CELLS)
+        if not isinstance(self.both, bool):
+            raise SpecError(f"expected both of Recurrent as true or false, received {self.both!r}")
 
 
 @dataclass(frozen=True)
@@ -165,6 +219,7 @@ class Softmax(Layer):
 LAYER_TYPES: dict[str, type[Layer]] = {
     kind.kind: kind
     for kind in (
-        Conv, SepConv, Pool, Dense, GlobalAveragePool, Dropout, BatchNorm, Activation, Softmax,
+        Embedding, Conv, SepConv, Pool, Recurrent, Dense, GlobalAveragePool, Dropout, BatchNorm,
+        Activation, Softmax,
     )
 }  # fmt: skip

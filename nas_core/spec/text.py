@@ -3,6 +3,8 @@
 ``[C(64,3,1), P(2,2), D(0.25), FC(128), GAP, SM(10)]``, blanks as you like. Beyond the authors':
 ``S`` separable convolution, ``AP`` average pooling, ``BN``, ``A(elu)``, an activation as a last
 argument (``C(64,3,1,elu)``), unequal sides (``C(64,3x5,1)``) and skip inputs (``C(64,3,1)@-1@2``).
+For texts: ``E(8000,32)`` embedding of 8,000 words, ``GRU(32)`` and ``LSTM(32)``, in both directions
+``BGRU(32)`` and ``BLSTM(32)``, as in ``[E(8000,32), C(64,3x1,1), P(2x1,2x1), GRU(32), SM(2)]``.
 """
 
 import re
@@ -16,9 +18,11 @@ from nas_core.spec.layers import (
     Conv,
     Dense,
     Dropout,
+    Embedding,
     GlobalAveragePool,
     Layer,
     Pool,
+    Recurrent,
     SepConv,
     Softmax,
 )
@@ -72,6 +76,21 @@ def _read_dense(token: str, given: list[str]) -> Layer:
     return Dense(_int(token, given[0]), given[1] if len(given) == 2 else "relu")
 
 
+def _read_embedding(token: str, given: list[str]) -> Layer:
+    if len(given) != 2:
+        raise _fail(token, "words and units are needed")
+    return Embedding(_int(token, given[0]), _int(token, given[1]))
+
+
+def _read_recurrent(cell: str, both: bool) -> Callable[[str, list[str]], Layer]:
+    def read(token: str, given: list[str]) -> Layer:
+        if len(given) != 1:
+            raise _fail(token, "the number of units is needed")
+        return Recurrent(_int(token, given[0]), cell, both)
+
+    return read
+
+
 def _read_dropout(token: str, given: list[str]) -> Layer:
     if len(given) == 2:
         number, of = _int(token, given[0]), _int(token, given[1])
@@ -98,6 +117,11 @@ def _read_softmax(token: str, given: list[str]) -> Layer:
 
 # The authors' GAP(c) carries the number of classes, which SM repeats; both forms are read.
 _READERS: dict[str, Callable[[str, list[str]], Layer]] = {
+    "E": _read_embedding,
+    "GRU": _read_recurrent("gru", both=False),
+    "BGRU": _read_recurrent("gru", both=True),
+    "LSTM": _read_recurrent("lstm", both=False),
+    "BLSTM": _read_recurrent("lstm", both=True),
     "C": _read_conv(Conv),
     "S": _read_conv(SepConv),
     "P": _read_pool("max"),
@@ -143,6 +167,10 @@ def _side(pair: tuple[int, int] | int) -> str:
 
 def _name(layer: Layer) -> str:
     match layer:
+        case Embedding():
+            return f"E({layer.words},{layer.units})"
+        case Recurrent():
+            return f"{'B' if layer.both else ''}{layer.cell.upper()}({layer.units})"
         case Conv():
             letter = "S" if isinstance(layer, SepConv) else "C"
             extra = "" if layer.activation == "relu" else f",{layer.activation}"
@@ -153,6 +181,11 @@ def _name(layer: Layer) -> str:
         case Dense():
             extra = "" if layer.activation == "relu" else f",{layer.activation}"
             return f"FC({layer.units}{extra})"
+    return _short_name(layer)
+
+
+def _short_name(layer: Layer) -> str:
+    match layer:
         case Dropout():
             return f"D({layer.rate!r})"
         case Activation():

@@ -1,7 +1,7 @@
 """From a specification to a Keras model of standard layers, so that saved models open anywhere.
 
-A model takes pixels in [0, 255] (uint8 or float) and brings them to [-1, 1] itself; its output is
-class probabilities in float32.
+A model takes pixels in [0, 255] (uint8 or float) and brings them to [-1, 1] itself, or the tokens
+of texts; its output is class probabilities in float32.
 """
 
 from collections.abc import Iterator
@@ -20,15 +20,18 @@ from nas_core.spec import (
     Conv,
     Dense,
     Dropout,
+    Embedding,
     GlobalAveragePool,
     Layer,
     Pool,
+    Recurrent,
     SepConv,
     Softmax,
     Spec,
 )
 from nas_core.trainer.cell_layers import classifier, rescaled
 
+RECURRENT = {"gru": layers.GRU, "lstm": layers.LSTM}
 BATCH_NORM_MOMENTUM = 0.9  # Keras's 0.99 needs more steps than a short training has
 
 
@@ -46,7 +49,7 @@ def build_model(
 
     Args:
         spec: A chain or cell specification.
-        image_shape: Height, width, channels of one image.
+        image_shape: Height, width, channels of one image; (length, 1, 1) of a text's tokens.
         initialiser: Of a chain's kernels, by Keras's name.
         precision: Keras's dtype policy: "float32" or "mixed_bfloat16".
         total_steps: Training steps over which a cell's drop-path grows; None for a fixed rate.
@@ -110,8 +113,12 @@ def _dtype_policy(name: str) -> Iterator[None]:
 def _build_chain(
     spec: ChainSpec, image_shape: tuple[int, int, int], initialiser: str
 ) -> keras.Model:
-    image = keras.Input(image_shape, name="image")
-    tensors = {-1: rescaled(image)}
+    if spec.reads_text:  # whole numbers, which no precision rounds
+        image = keras.Input(image_shape, name="tokens", dtype="int32")
+        tensors = {-1: image}
+    else:
+        image = keras.Input(image_shape, name="image")
+        tensors = {-1: rescaled(image)}
     for index, layer in enumerate(spec.layers):
         name = f"{layer.kind}_{index}"
         joined = _join([tensors[position] for position in spec.sources(index)], name)
@@ -142,6 +149,10 @@ def _pad(tensor: Any, rows: int, columns: int, name: str) -> Any:
 def _apply(layer: Layer, tensor: Any, name: str, initialiser: str) -> Any:
     """Return the layer's output on `tensor` ([B, H, W, C] or [B, units])."""
     match layer:
+        case Embedding():
+            return _embedded(layer, tensor, name)
+        case Recurrent():
+            return _recurrent(layer, tensor, name, initialiser)
         case SepConv():
             return _separable(layer, tensor, name, initialiser)
         case Conv():
@@ -160,6 +171,14 @@ def _apply(layer: Layer, tensor: Any, name: str, initialiser: str) -> Any:
             return layers.Dense(
                 layer.units, activation=layer.activation, kernel_initializer=initialiser, name=name
             )(_flat(tensor, name))
+        case Softmax():
+            return classifier(_flat(tensor, name), layer.classes, name)
+    return _unweighted(layer, tensor, name)
+
+
+def _unweighted(layer: Layer, tensor: Any, name: str) -> Any:
+    """Return the output of a layer without kernels."""
+    match layer:
         case Dropout():
             return layers.Dropout(layer.rate, name=name)(tensor)
         case BatchNorm():
@@ -169,17 +188,31 @@ def _apply(layer: Layer, tensor: Any, name: str, initialiser: str) -> Any:
         case GlobalAveragePool():
             is_map = len(tensor.shape) == 4
             return layers.GlobalAveragePooling2D(name=name)(tensor) if is_map else tensor
-        case Softmax():
-            return classifier(_flat(tensor, name), layer.classes, name)
     raise SpecError(f"expected a layer that can be built, received {layer!r}")
 
 
-def _separable(layer: SepConv, tensor: Any, name: str, initialiser: str) -> Any:
-    if layer.stride[0] != layer.stride[1]:  # type: ignore[index]  # always a pair once checked
+def _embedded(layer: Embedding, tensor: Any, name: str) -> Any:
+    """Return [B, L, 1, units] of tokens [B, L, 1, 1]; padding has a vector of its own."""
+    length = tensor.shape[1]
+    if tensor.shape[2:] != (1, 1):
         raise SpecError(
-            f"expected equal strides of a separable convolution, received {layer.stride}: "
-            "frameworks have no other"
+            f"expected tokens [length, 1, 1] to embed, received {tuple(tensor.shape[1:])}: choose "
+            "a data set of texts"
         )
+    tokens = layers.Reshape((length, 1), name=f"{name}_tokens")(tensor)
+    return layers.Embedding(layer.words, layer.units, name=name)(tokens)
+
+
+def _recurrent(layer: Recurrent, tensor: Any, name: str, initialiser: str) -> Any:
+    """Return [B, units] of a map's positions, read row by row."""
+    _, height, width, channels = tensor.shape
+    steps = layers.Reshape((height * width, channels), name=f"{name}_steps")(tensor)
+    inner = f"{name}_cell" if layer.both else name
+    cell = RECURRENT[layer.cell](layer.units, kernel_initializer=initialiser, name=inner)
+    return layers.Bidirectional(cell, name=name)(steps) if layer.both else cell(steps)
+
+
+def _separable(layer: SepConv, tensor: Any, name: str, initialiser: str) -> Any:
     return layers.SeparableConv2D(
         layer.filters,
         layer.kernel,

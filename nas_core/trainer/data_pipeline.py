@@ -18,7 +18,8 @@ class Pixels:
     """What a network is trained on; the test split is never among it.
 
     Attributes:
-        train: Images uint8 [N, H, W, C] and labels int32 [N], resized.
+        train: Images uint8 [N, H, W, C] and labels int32 [N], resized; of texts, tokens int32
+            [N, length, 1, 1].
         validation: Likewise.
         classes: Number of classes.
         stored_shape: Height, width, channels of the images before resizing.
@@ -59,12 +60,18 @@ def load_pixels(path: Path, _digest: str, image_size: int | None, fraction: floa
     shape = trained_shape(info.image_shape, image_size)
     train = load_split(info, "train", fraction)
     validation = load_split(info, "validation")
+    ready = _resized if info.words is None else _tokens
     return Pixels(
-        Split(_resized(train.images, shape), train.labels),
-        Split(_resized(validation.images, shape), validation.labels),
+        Split(ready(train.images, shape), train.labels),
+        Split(ready(validation.images, shape), validation.labels),
         len(info.classes),
         info.image_shape,
     )
+
+
+def _tokens(images: np.ndarray, _shape: tuple[int, int, int]) -> np.ndarray:
+    """Return tokens as int32, which every device looks up; they are never resized."""
+    return np.asarray(images, np.int32)
 
 
 def _resized(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

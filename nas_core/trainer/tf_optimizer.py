@@ -53,6 +53,7 @@ class FusedOptimizer:
         for index, (variable, gradient) in enumerate(zip(self._variables, gradients, strict=True)):
             if gradient is None:
                 continue
+            gradient = tf.convert_to_tensor(gradient)  # noqa: PLW2901  # an embedding's is sparse
             if decay > 0.0 and len(variable.shape) > 1:  # kernels; a bias has one dimension
                 if self._recipe.optimizer == "adamw":
                     variable.assign_sub(self.rate * decay * variable)

@@ -29,6 +29,25 @@ def test_separable_strided_and_skips_by_hand():
     assert found.peak_activation_bytes == 4 * (75 + 12 + 150 + 50 + 2 + 2)
 
 
+def test_text_layers_by_hand():
+    # 6 tokens -> E(10,4): 40 weights, 24 numbers -> C(3,3x1,1): 3*4*3+3 = 39, 6*36 MACs, 18
+    # -> GRU(2): 3*(3*2 + 2*2) = 30 weights and 3*2*2 biases, 6*30 MACs, keeps 6*4*2
+    found = cost(ChainSpec.from_text("[E(10,4), C(3,3x1,1), GRU(2), SM(2)]"), (6, 1, 1))
+    assert found.shapes == ((6, 1, 4), (6, 1, 3), (2,), (2,))
+    assert found.parameters == 40 + 39 + 42 + 6
+    assert found.macs == 216 + 180 + 4
+    assert found.peak_activation_bytes == 4 * (6 + 24 + 18 + 48 + 2)
+    # LSTM both ways: 2 * 4*(4*3 + 3*3) = 168 weights and 2*4*3 biases, 6*168 MACs
+    found = cost(ChainSpec.from_text("[E(10,4), BLSTM(3), SM(2)]"), (6, 1, 1))
+    assert (found.shapes[1], found.parameters, found.macs) == ((6,), 40 + 192 + 14, 1008 + 12)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (8, 1, 3)])
+def test_images_cannot_be_embedded(shape):
+    with pytest.raises(SpecError, match="data set of texts"):
+        cost(ChainSpec.from_text("[E(10,4), GAP, SM(2)]"), shape)
+
+
 def test_layers_that_nobody_reads_cost_nothing():
     read = cost(ChainSpec.from_text("[C(4,3,1), SM(3)]"), (8, 8, 3))
     dead = cost(ChainSpec.from_text("[C(8,3,1), C(4,3,1)@-1, SM(3)]"), (8, 8, 3))

@@ -132,13 +132,13 @@ def test_pictures_alike_by_nature_are_still_divided():
 def test_class_of_copies_alone_cannot_be_divided():
     images = strangers(20)
     images[1::2] = images[1]
-    with pytest.raises(DataError, match="different images"):
+    with pytest.raises(DataError, match="different examples"):
         divide(pool_of(images, np.arange(20) % 2), 0, Dropped())
 
 
 def test_every_image_under_two_labels_is_an_error():
     images = np.concatenate([strangers(6), strangers(6)])
     dropped = Dropped()
-    with pytest.raises(DataError, match="different images"):
+    with pytest.raises(DataError, match="different examples"):
         divide(pool_of(images, np.repeat([0, 1], 6)), 0, dropped)
     assert dropped.counts == {"the same picture carries two labels": 12}

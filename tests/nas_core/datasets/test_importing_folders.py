@@ -125,7 +125,7 @@ def test_empty_folder_one_class_and_missing_source(tmp_path):
 
 
 def test_too_few_images_to_split(tmp_path):
-    with pytest.raises(DataError, match="at least 3 different images"):
+    with pytest.raises(DataError, match="at least 3 different examples"):
         import_dataset(make_folder(tmp_path / "in", count=2), tmp_path / "out")
     info = import_dataset(make_folder(tmp_path / "three", count=3), tmp_path / "enough").info
     assert info.counts == {"train": 2, "validation": 2, "test": 2}

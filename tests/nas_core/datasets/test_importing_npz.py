@@ -151,7 +151,7 @@ BAD = {
     ),
     "no training image": (
         {"images": noise(20), "labels": labels_of(20), "split": np.repeat([1, 2], 10)},
-        "training images of every class",
+        "training examples of every class",
     ),
     "names twice": (
         {"images": noise(20), "labels": labels_of(20), "class_names": np.array(["a", "a"])},

@@ -12,8 +12,10 @@ from nas_core.spec import (
     Conv,
     Dense,
     Dropout,
+    Embedding,
     GlobalAveragePool,
     Pool,
+    Recurrent,
     SepConv,
     Softmax,
 )
@@ -68,6 +70,31 @@ def random_chain(rng):
         layers.append(layer)
     end = with_skips(rng, Softmax(int(rng.integers(2, 6))), len(layers), flats)
     return ChainSpec((*layers, end))
+
+
+def random_text_chain(rng):
+    """An embedding, one-dimensional layers, and a vector by a recurrent layer or otherwise."""
+    layers = [Embedding(int(rng.integers(2, 30)), int(rng.integers(1, 7)))]
+    for _ in range(int(rng.integers(0, 4))):
+        size = (int(rng.integers(1, 4)), 1)
+        convolution = Conv(int(rng.integers(1, 7)), size, (int(rng.integers(1, 3)), 1))
+        layers.append((convolution, SepConv(3, size), Pool(size, size))[rng.integers(3)])
+    cell = Recurrent(int(rng.integers(1, 7)), str(rng.choice(["gru", "lstm"])), rng.random() < 0.5)
+    layers.append((cell, cell, GlobalAveragePool(), Dense(3))[rng.integers(4)])
+    return ChainSpec((*layers, Dropout(0.25), Softmax(int(rng.integers(2, 6)))))
+
+
+def test_parameters_and_every_shape_of_networks_for_texts():
+    specs = [random_text_chain(np.random.default_rng(seed)) for seed in range(20)]
+    assert all(compare(spec, (30, 1, 1)) for spec in specs)
+    kinds = {(layer.cell, layer.both) for spec in specs for layer in spec.layers
+             if isinstance(layer, Recurrent)}  # fmt: skip
+    assert len(kinds) == 4
+    assert not compare(specs[0], (8, 8, 3))
+
+
+def test_a_recurrent_layer_reads_an_images_positions():
+    assert compare(ChainSpec.from_text("[C(4,3,2), BGRU(3), SM(3)]"), (7, 6, 3))
 
 
 def built_shape(model, layer, index):

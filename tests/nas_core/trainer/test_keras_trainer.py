@@ -13,7 +13,7 @@ from tiny_data import write_tiny
 
 from nas_core.datasets import Split, load_split, open_dataset, write_dataset
 from nas_core.spec import Block, Cell, CellSpec, ChainSpec
-from nas_core.trainer import child, training
+from nas_core.trainer import child, runtime, training
 from nas_core.trainer.base import Job, Status
 from nas_core.trainer.keras_trainer import KerasTrainer
 from nas_core.trainer.recipe import Recipe
@@ -62,7 +62,8 @@ def test_a_good_child(tiny):
     assert [epoch.learning_rate for epoch in result.curve] == [0.01] * 3
     # C(4,3,1): 112; FC(8) on 4x4x4: 520; SM(3): 27
     assert (result.parameters, result.macs) == (659, 64 * 108 + 512 + 24)
-    assert result.details == {"learning_rate": 0.01, "batch_size": 16, "precision": "float32"}
+    precision = "mixed_bfloat16" if runtime.computes_in_bfloat16() else "float32"
+    assert result.details == {"learning_rate": 0.01, "batch_size": 16, "precision": precision}
     assert (result.attempts, result.message) == (1, "")
     assert result.seconds > 0
     json.dumps(result.to_json(), allow_nan=False)
