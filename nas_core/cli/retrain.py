@@ -7,6 +7,8 @@ import typer
 
 from nas_core.cli.output import JsonFlag, command, number, print_json, say, table
 
+LAYERS_SHOWN = 4
+
 
 @command
 def retrain(
@@ -15,17 +17,41 @@ def retrain(
     seeds: Annotated[int, typer.Option(help="Trainings of each, with different seeds.")] = 1,
     epochs: Annotated[int | None, typer.Option(help="Epochs; the final recipe's number.")] = None,
     data: Annotated[str | None, typer.Option(help="Another data set than the run's.")] = None,
+    cells: Annotated[
+        int | None, typer.Option(help="Cells: normal ones in each of three stacks.")
+    ] = None,
+    filters: Annotated[int | None, typer.Option(help="Cells: filters of the first stack.")] = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Also fine-tune from this .keras file's weights."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Trainings at a time.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Retrain the best architectures on all data, test them once, save the models.
 
+    With --init-from each is trained twice with the same budget: from scratch, and from the
+    model's weights where a layer of the same name has the same shapes.
+
     Examples:  nas retrain R2 --top 3 --seeds 2
+
+    A cell in a larger network, on other data:  nas retrain N1 --cells 4 --filters 32 --data mine
+
+    Weights too:  nas retrain N1 --top 1 --data mine --init-from N1/models/BEST.keras
     """
     from nas_core.retrain import retrain as run_retrain
 
     outcome = run_retrain(
-        run, top=top, seeds=seeds, epochs=epochs, data=data, workers=workers, on_line=say
+        run,
+        top=top,
+        seeds=seeds,
+        epochs=epochs,
+        data=data,
+        cells=cells,
+        filters=filters,
+        init_from=init_from,
+        workers=workers,
+        on_line=say,
     )
     if json:
         print_json(outcome)
@@ -40,17 +66,44 @@ def _spread(values: list[float]) -> str:
     return f"{fmean(values):.4f}{spread}" if values else "failed"
 
 
-def _print_outcome(outcome: dict[str, Any]) -> None:
+def _figures(outcome: dict[str, Any]) -> str:
+    """Return the table; how a training started is told where there are two kinds of start."""
+    tuned = any(row["start"] != "scratch" for row in outcome["architectures"])
     rows = [
         (
             number(row["search_score"], 4),
             _spread(row["validation_accuracy"]),
             _spread(row["test_accuracy"]),
+            *([row["start"]] if tuned else []),
             row["text"],
         )
         for row in [*outcome["architectures"], outcome["baseline"]]
     ]
-    print(table(("search", "validation", "test", "architecture (last: a plain CNN)"), rows))
+    start = ["start"] if tuned else []
+    last = "architecture (last: made by hand)"
+    return table(("search", "validation", "test", *start, last), rows)
+
+
+def _inherited(outcome: dict[str, Any]) -> list[str]:
+    """Return a line for each fine-tuned architecture: how much it inherited, what is fresh."""
+    return [
+        f"{len(row['copied'])} layers copied from {row['init_from']}, {len(row['fresh'])} fresh"
+        f" ({_few(row['fresh'])}): {row['text']}"
+        for row in outcome["architectures"]
+        if row["start"] != "scratch"
+    ]
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:LAYERS_SHOWN])
+    return f"{shown}, ...: --json lists all" if len(names) > LAYERS_SHOWN else shown or "none"
+
+
+def _print_outcome(outcome: dict[str, Any]) -> None:
+    print(_figures(outcome))
+    inherited = _inherited(outcome)
+    if inherited:
+        print("", *inherited, sep="\n")
     correlation = outcome["rank_correlation"]
     if correlation is not None:
         print(f"\nrank correlation of search and retrained scores: {correlation:.2f}")
@@ -66,27 +119,33 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
         print(table(header, cells))
     models = [path for row in outcome["architectures"] for path in row["model"]]
     if models:
-        print(f"\nmodels: {' '.join(models)}\nnext: nas predict {models[0]} PICTURE...")
+        print(f"\nmodels: {' '.join(models)}\nnext: nas predict {models[0]} FILE...")
 
 
 @command
 def predict(
     model: Annotated[Path, typer.Argument(help="A .keras file that nas retrain saved.")],
-    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures, folders of pictures; or files with a text in each line."),
+    ],
     json: JsonFlag = False,
 ) -> None:
-    """Classify pictures with a retrained model.
+    """Classify pictures or texts with a retrained model.
 
     Examples:  nas predict R2/models/best.keras photo1.jpg photo2.jpg
+
+    nas predict T1/models/best.keras reviews.txt
     """
     from nas_core.predict import predict as run_predict
 
-    rows = run_predict(model, images)
+    rows = run_predict(model, inputs)
     if json:
         print_json({"predictions": rows})
     else:
-        cells = [(row["label"], number(row["probability"]), row["image"]) for row in rows]
-        print(table(("class", "probability", "picture"), cells))
+        what = "text" if "text" in rows[0] else "image"
+        cells = [(row["label"], number(row["probability"]), row[what]) for row in rows]
+        print(table(("class", "probability", what), cells))
 
 
 def register(app: typer.Typer) -> None:

@@ -14,20 +14,21 @@ from nas_core.trainer.base import Job
 BLOCK = 1 << 16
 LONGEST_LINE = 64 << 20
 TAIL = 4096
+JOB_PATHS = ("model_path", "init_from")
 
 
 def encode_request(spec: Spec, job: Job) -> bytes:
     """Return one trial as JSON text."""
-    path = None if job.model_path is None else str(job.model_path)
-    return json.dumps({"spec": spec.to_json(), "job": {**asdict(job), "model_path": path}}).encode()
+    plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(job).items()}
+    return json.dumps({"spec": spec.to_json(), "job": plain}).encode()
 
 
 def decode_request(data: bytes) -> tuple[Spec, Job]:
     """Read `encode_request`'s text back."""
     value = json.loads(data)
     job = value["job"]
-    path = None if job["model_path"] is None else Path(job["model_path"])
-    return spec_from_json(value["spec"]), Job(**{**job, "model_path": path})
+    paths = {key: Path(job[key]) for key in JOB_PATHS if job[key] is not None}
+    return spec_from_json(value["spec"]), Job(**{**job, **paths})
 
 
 def encode_line(message: dict[str, Any]) -> bytes:

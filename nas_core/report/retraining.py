@@ -18,16 +18,30 @@ from nas_core.report.markup import (
     table,
 )
 
+FRESH_SHOWN = 4  # names of layers
+
 
 @dataclass(frozen=True)
 class Retrained:
-    """One architecture after retraining, one accuracy in [0, 1] per seed."""
+    """One architecture after retraining, one accuracy in [0, 1] per seed.
+
+    Attributes:
+        digest: Of the architecture.
+        text: Its notation.
+        search_score: Validation accuracy in the search; None where it is not known.
+        validation: Accuracies on validation images.
+        test: Accuracies on test images.
+        start: "scratch" or "fine-tuned".
+        inherited: Which weights it began with, in words; empty for none.
+    """
 
     digest: str
     text: str
     search_score: float | None
     validation: tuple[float, ...]
     test: tuple[float, ...]
+    start: str = "scratch"
+    inherited: str = ""
 
     @property
     def test_text(self) -> str:
@@ -51,10 +65,21 @@ def retrained(value: dict[str, Any]) -> list[Retrained]:
             search_score=row["search_score"] if is_number(row.get("search_score")) else None,
             validation=_numbers(row.get("validation_accuracy")),
             test=_numbers(row.get("test_accuracy")),
+            start=str(row.get("start", "scratch")),
+            inherited=_inherited(row),
         )
         for row in rows
         if isinstance(row, dict)
     ]
+
+
+def _inherited(row: dict[str, Any]) -> str:
+    copied, fresh = row.get("copied"), row.get("fresh")
+    if not isinstance(copied, list) or not isinstance(fresh, list):
+        return ""
+    layers = plural(len(copied), "layer")
+    anew = ", ".join(map(str, fresh)) if len(fresh) <= FRESH_SHOWN else plural(len(fresh), "layer")
+    return f"{layers} from {row.get('init_from', '')}; anew: {anew or 'none'}"
 
 
 def chosen(networks: Sequence[Retrained]) -> Retrained | None:
@@ -77,9 +102,11 @@ def retraining_section(data: ReportData) -> Html:
 
 def _table(networks: Sequence[Retrained], value: dict[str, Any]) -> Html:
     winner = chosen(networks)
+    tuned = any(network.start != "scratch" for network in networks)
     rows: list[list[object]] = [
         [
             Html(f"{_mark(network is winner)}<code>{esc(network.text)}</code>"),
+            *([_start(network)] if tuned else []),
             accuracy(network.search_score),
             mean_and_spread(network.validation),
             network.test_text,
@@ -91,9 +118,19 @@ def _table(networks: Sequence[Retrained], value: dict[str, Any]) -> Html:
     if isinstance(baseline, dict):
         tests, checks = (_numbers(baseline.get(f"{s}_accuracy")) for s in ("test", "validation"))
         name = Html(f'<b class="tag">by hand</b><code>{esc(baseline.get("text", ""))}</code>')
-        rows.append([name, "", mean_and_spread(checks), mean_and_spread(tests), len(tests)])
-    head = ("network", "search score", "validation", "test", "seeds")
-    return table(head, rows, numeric=4)
+        start = ["scratch"] if tuned else []
+        figures = mean_and_spread(checks), mean_and_spread(tests), len(tests)
+        rows.append([name, *start, "", *figures])
+    start = ["start"] if tuned else []
+    return table(
+        ("network", *start, "search score", "validation", "test", "seeds"), rows, numeric=4
+    )
+
+
+def _start(network: Retrained) -> Html:
+    """Return how a training began; the inherited weights in small print."""
+    small = f'<p class="note">{esc(network.inherited)}</p>' if network.inherited else ""
+    return Html(f"{esc(network.start)}{small}")
 
 
 def _mark(is_chosen: bool) -> str:
@@ -105,6 +142,8 @@ def _notes(value: dict[str, Any]) -> Html:
     notes = ["Mean ± standard deviation over seeds. Networks are chosen on validation images only."]
     if isinstance(value.get("baseline"), dict):
         notes.append("By hand: a plain network that nobody searched for, trained the same way.")
+    if any(network.start != "scratch" for network in retrained(value)):
+        notes.append("Fine-tuned: begun with another model's weights, as many epochs.")
     if is_number(rank):
         notes.append(
             f"Rank correlation between search scores and retrained scores: {rank:+.2f} "

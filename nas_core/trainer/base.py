@@ -42,12 +42,14 @@ class Job:
         seed: Seed of everything random in this child, in [0, 2**31).
         threads: Processor threads that the child may use.
         model_path: Where to save the trained model (`.keras`), or None for not at all.
+        init_from: Saved model (`.keras`) to inherit weights from, or None for fresh ones.
     """
 
     trial: int
     seed: int
     threads: int = 1
     model_path: Path | None = None
+    init_from: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class Trainer(Protocol):
     """Scores one architecture. Runs inside the child; must be sendable to a new process.
 
     A trainer never raises for a bad child: it answers with a typed status. It reads the training
-    and validation splits only.
+    and validation splits only. A trainer with the attribute `repeats = True` is asked again when
+    an architecture is proposed again; the others' first result is credited.
     """
 
     @property

@@ -16,6 +16,7 @@ from nas_core.trainer import runtime
 from nas_core.trainer.base import Job, Result, Status, failed
 from nas_core.trainer.build import build_model, servable_model
 from nas_core.trainer.data_pipeline import load_pixels, trained_shape
+from nas_core.trainer.inherit import InheritingBuilder
 from nas_core.trainer.losses import accuracy_head
 from nas_core.trainer.recipe import Recipe
 from nas_core.trainer.training import Outcome, score_of, train
@@ -96,18 +97,25 @@ def run_child(
     builder = Builder(spec, shape, len(info.classes), recipe.initialiser, precision, own)
     pixels = load_pixels(data, info.digest, recipe.image_size, fraction)
     keep = job.model_path is not None
-    model, outcome = train(builder, pixels, recipe, job.seed, batch=batch, keep_best=keep)
+    heir = None if job.init_from is None else InheritingBuilder(builder, _source(job.init_from))
+    build = builder if heir is None else heir
+    model, outcome = train(build, pixels, recipe, job.seed, batch=batch, keep_best=keep)
     result = replace(
         _result(outcome, recipe),
         attempts=outcome.attempts,
         parameters=model.count_params() if figures is None else figures.parameters,
         macs=None if figures is None else figures.macs,
-        details={"learning_rate": outcome.rate, "batch_size": batch, "precision": precision},
+        details={"learning_rate": outcome.rate, "batch_size": batch, "precision": precision}
+        | ({} if heir is None else {"copied": heir.copied, "fresh": heir.fresh}),
     )
     if job.model_path is not None and result.status is Status.OK:
         saved = servable_model(model, spec if own is None else None, shape, info.image_shape)
         write_with(job.model_path, saved.save)
     return result
+
+
+def _source(path: Path) -> keras.Model:
+    return keras.models.load_model(path, compile=False)
 
 
 def _result(outcome: Outcome, recipe: Recipe) -> Result:

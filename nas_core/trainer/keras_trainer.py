@@ -23,7 +23,10 @@ MEMORY_WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "bad
 
 @dataclass(frozen=True)
 class KerasTrainer:
-    """Trains every child from fresh weights and scores it on the validation split.
+    """Trains every child and scores it on the validation split.
+
+    Weights are fresh, unless a job names a model to inherit from: then what fits is copied (see
+    `inherit`), the recipe is the same, and the result's details list the layers.
 
     Meant for a process per child: it sets Python's, NumPy's and Keras's global seeds and clears
     Keras's session before each.

@@ -1,4 +1,4 @@
-"""One training from fresh weights to a curve: MetaQNN's ladder, the schedule, the best weights."""
+"""One training from first weights to a curve: MetaQNN's ladder, the schedule, the best weights."""
 
 import math
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def train(
     parts draw from generators of their own.
 
     Args:
-        build: Number of training steps -> an untrained model.
+        build: Number of training steps -> an untrained model; called again for each restart.
         pixels: Data.
         recipe: How to train.
         seed: Decides weights, dropout, the order of images and their augmentation.

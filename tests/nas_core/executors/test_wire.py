@@ -10,7 +10,8 @@ from nas_core.trainer.base import Job
 
 
 def test_a_request_comes_back_equal() -> None:
-    for job in (Job(3, 7), Job(0, 0, threads=4, model_path=Path("a b/model.keras"))):
+    path = Path("a b/model.keras")
+    for job in (Job(3, 7), Job(0, 0, threads=4, model_path=path), Job(0, 0, init_from=path)):
         assert decode_request(encode_request(SPEC, job)) == (SPEC, job)
 
 

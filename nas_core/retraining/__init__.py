@@ -1,0 +1,1 @@
+"""The parts of retraining: what is trained, the trainings, and what came of them."""
