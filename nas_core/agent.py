@@ -62,10 +62,7 @@ class Explains(Protocol):
     """An agent that can say what it prefers now."""
 
     def preferences(self) -> list[Preference]:
-        """Return every decision in order, each given the likeliest option at those before it.
-
-        Changes nothing; ask between `observe` and `suggest`.
-        """
+        """Return every decision in order, each given the likeliest option at those before it."""
 
 
 @runtime_checkable

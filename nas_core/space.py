@@ -66,6 +66,21 @@ class SearchSpace(Protocol[State]):
         """Return JSON values that identify the space: same values, same decisions."""
 
 
+@runtime_checkable
+class NamesDecisions(Protocol):
+    """A space in which a decision's number says what it is about."""
+
+    def decision_name(self, number: int) -> str:
+        """Return the name of decision `number`, from 0, such as ``normal h2: input 1``."""
+
+
+def decision_name(space: SearchSpace[Any], number: int) -> str:
+    """Return the space's name of decision `number`, or its number where the space has none."""
+    if isinstance(space, NamesDecisions):
+        return space.decision_name(number)
+    return f"decision {number}"
+
+
 def sample(space: SearchSpace[Any], rng: np.random.Generator) -> tuple[int, ...]:
     """Draw decisions uniformly among the legal ones until the specification is complete."""
     state, actions = space.initial(), []

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_core.agent import Proposal, Scored
+from nas_core.agent import Preference, Proposal, Scored
 from nas_core.errors import RunError
 from nas_core.registry import AgentEntry
 from nas_core.seeding import generator
@@ -17,6 +17,7 @@ from nas_net_architecture.adam import Adam
 from nas_net_architecture.config import NASNET, LearnerConfig
 from nas_net_architecture.controller import Forward, LSTMPolicy, LSTMShape, Policy
 from nas_net_architecture.decisions import Sequences, replay, sample
+from nas_net_architecture.explain import preferences
 from nas_net_architecture.independent import IndependentPolicy
 from nas_net_architecture.layout import Layout, layout_of
 
@@ -62,6 +63,7 @@ class Reinforce:
         self.name = name
         self.batch = config.batch
         self.lag = config.lag
+        self.baseline_first = config.baseline_first  # declared: `nas doctor` asks
         self._space = space
         self._seed = seed
         self._config = config
@@ -205,6 +207,11 @@ class Reinforce:
             )
         return reinforce.reinforce_loss(log_prob, entropy, advantage, weight, config.entropy_weight)
 
+    def preferences(self) -> list[Preference]:
+        """Return what the next trial's decisions would be drawn from (see `explain`)."""
+        self._last = None  # asking takes the place of the memory of the last group
+        return preferences(self._policy, self._space, self._proposed)
+
     def state(self) -> dict[str, Any]:
         """Return weights, optimiser, baseline and what is in flight, exactly."""
         if self._learned is None:
@@ -231,14 +238,18 @@ class Reinforce:
         self._behaviour = {int(trial): row for trial, row in state["behaviour"]}
 
 
-def _entry(name: str, paper: LearnerConfig, quick: LearnerConfig) -> AgentEntry:
+def _entry(
+    name: str, paper: LearnerConfig, quick: LearnerConfig, table: LearnerConfig | None = None
+) -> AgentEntry:
+    settings = {"paper": paper, "table": quick if table is None else table}
+
     def build(space: SearchSpace[Any], seed: int, _trials: int, preset: str) -> Reinforce:
-        return Reinforce(space, seed, paper if preset == "paper" else quick, name)
+        return Reinforce(space, seed, settings.get(preset, quick), name)
 
     return AgentEntry(build=build)
 
 
-REINFORCE = _entry("reinforce", NASNET, presets.QUICK_LSTM)
+REINFORCE = _entry("reinforce", NASNET, presets.QUICK_LSTM, presets.TABLE)
 PPO = _entry("ppo", replace(NASNET, algorithm="ppo"), presets.QUICK_PPO)
 ACTOR_CRITIC = _entry(
     "actor-critic", replace(NASNET, algorithm="actor-critic"), presets.QUICK_ACTOR_CRITIC

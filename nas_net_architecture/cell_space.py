@@ -18,7 +18,8 @@ from nas_core.spec import OPERATION_PRESETS, OPERATIONS, Block, Cell, CellSpec, 
 from nas_core.spec.cell_blocks import COMBINES, MOST_BLOCKS
 
 State = tuple[int, ...]  # the decisions taken
-PER_BLOCK = 5
+KINDS = ("input 1", "input 2", "operation 1", "operation 2", "combine")
+PER_BLOCK = len(KINDS)
 NO_LIMITS = Limits()
 MASKS_KEPT = 20_000
 
@@ -269,6 +270,15 @@ class CellSpace:
         if action < self._first_combine:
             return self._config.operations[action - self._states]
         return COMBINES[action - self._first_combine]
+
+    def decision_name(self, number: int) -> str:
+        """Return what decision `number` is about, such as ``normal h2: input 1``.
+
+        A block is named by the hidden state that it makes, as other blocks' inputs name it.
+        """
+        block, kind = self._place(number)
+        cell = "normal" if number < self.n_steps // 2 else "reduction"
+        return f"{cell} h{block + 2}: {KINDS[kind]}"
 
     def config(self) -> dict[str, Any]:
         """Return what identifies the space."""

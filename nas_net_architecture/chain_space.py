@@ -36,6 +36,7 @@ WORDS = {  # of an action, before its value
     "batch_norms": "batch norm ",
     "dropouts": "dropout ",
 }
+NAMES = {kind: word.strip() for kind, word in WORDS.items()} | {"activations": "activation"}
 
 
 class ChainSpace:
@@ -241,6 +242,15 @@ class ChainSpace:
     def describe(self, action: int) -> str:
         """Return an action in a few characters: ``height 3``, ``pool 2``, ``skip``."""
         return self._words[action]
+
+    def decision_name(self, number: int) -> str:
+        """Return what decision `number` is about: ``layer 2: filters``, ``layer 2: reads 0``."""
+        decision = self._decisions[number]
+        if decision.kind == "depth":
+            return "depth"
+        if decision.kind == "skip":
+            return f"layer {decision.layer}: reads {decision.source}"
+        return f"layer {decision.layer}: {NAMES.get(decision.kind, decision.kind)}"
 
     def config(self) -> dict[str, Any]:
         """Return what identifies the space."""

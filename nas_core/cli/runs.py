@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from nas_core.cli.output import JsonFlag, command, count, number, print_json, table
-from nas_core.errors import RunError
+from nas_core.errors import RunError, UsageError
 
 Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
@@ -46,6 +46,9 @@ def show(
     run: Run,
     trial: Annotated[int | None, typer.Argument(help="Number of a trial, from 0.")] = None,
     q: Annotated[bool, typer.Option("--q", help="Show the Q-table of a MetaQNN run.")] = False,
+    policy: Annotated[
+        bool, typer.Option("--policy", help="Show a controller's probability of every option.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Show a run's trials, one trial, or what its agent has learned.
@@ -55,16 +58,25 @@ def show(
     nas show R1 7
 
     nas show R1 --q
+
+    nas show R1 --policy
     """
+    from nas_core.cli.policy import show_policy, summarise_policy
     from nas_core.store import RunStore
 
+    if sum((q, policy, trial is not None)) > 1:
+        raise UsageError("expected one of TRIAL, --q and --policy, received several: choose one")
     with RunStore.open(run) as store:
         if q:
             _show_q(store, json)
+        elif policy:
+            show_policy(store, json)
         elif trial is not None:
             _show_trial(store.trial(trial), json)
         else:
             _show_trials(store, json)
+            if not json:
+                summarise_policy(store)
 
 
 def _show_trials(store: Any, json: bool) -> None:

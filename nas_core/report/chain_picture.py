@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from nas_core.cost import Shape, chain_cost
 from nas_core.report.markup import Html, esc, legend, whole
@@ -13,20 +14,26 @@ from nas_core.spec import (
     Conv,
     Dense,
     Dropout,
+    Embedding,
     Layer,
     Pool,
+    Recurrent,
     Softmax,
 )
 
 TALLEST = 64.0  # of the image's box
 SLOT = 73.0  # width that one layer's box and words have
+NARROW = 54.0  # of a layer that keeps the shape, which is not told again
+SMALLEST = 0.8  # of its size, that a long chain is scaled down to before it has to be scrolled
 GROUND = 92.0  # where boxes stand
 WORDS = 46.0  # room for three lines below
 NAMES = {
-    "image": "image",
+    "image": "input",
+    "embedding": "embedding",
     "conv": "convolution",
     "sep_conv": "separable convolution",
     "pool": "pooling",
+    "recurrent": "recurrent",
     "dense": "fully connected",
     "gap": "global average",
     "dropout": "dropout",
@@ -50,14 +57,17 @@ class _Box:
         return GROUND - self.height - self.depth
 
 
-def _box(index: int, shape: Shape, image_side: int) -> _Box:
+def _box(middle: float, shape: Shape, image_side: int) -> _Box:
     """Return the box of a layer's output; areas are honest for maps, logarithmic for vectors."""
-    middle = SLOT * (index + 0.5)
     if len(shape) == 3:
         height = max(5.0, TALLEST * min(1.0, max(shape[:2]) / image_side))
         return _Box(middle, 3.0 + 3.2 * math.log2(1 + shape[-1]), height, 0.22 * height)
     height = 8.0 + 5.0 * math.log2(1 + shape[-1])
     return _Box(middle, 8.0, min(height, TALLEST), 3.0)
+
+
+def _slot(layer: Layer) -> float:
+    return NARROW if isinstance(layer, (Activation, BatchNorm, Dropout)) else SLOT
 
 
 def _sides(pair: tuple[int, int] | int) -> str:
@@ -80,6 +90,10 @@ def _words(layer: Layer) -> tuple[str, str]:
             return f"{name} {layer.filters}", _sides(layer.kernel) + _step(layer.stride)
         case Pool():
             return f"{layer.mode} pool", _sides(layer.size) + _step(layer.stride)
+        case Embedding():
+            return f"embed {layer.units}", f"{layer.words} words"
+        case Recurrent():
+            return f"{layer.cell.upper()} {layer.units}", "both ways" if layer.both else ""
         case Dense():
             return f"dense {layer.units}", ""
         case Softmax():
@@ -97,13 +111,14 @@ def _shape(shape: Shape) -> str:
     return "×".join(str(size) for size in shape)
 
 
-def _draw(box: _Box, kind: str, words: tuple[str, str], shape: Shape, title: str) -> str:
+def _draw(box: _Box, kind: str, words: tuple[str, str], size: str, title: str) -> str:
     x, y = box.middle - (box.width + box.depth) / 2, GROUND - box.height
     w, h, d = box.width, box.height, box.depth
-    texts = ((words[0], "name"), (words[1], "detail"), (_shape(shape), "size"))
+    texts = ((words[0], "name"), (words[1], "detail"), (size, "size"))
     lines = "".join(
         f'<text x="{box.middle:.1f}" y="{GROUND + 14 * row:.0f}" class="{css}">{esc(text)}</text>'
         for row, (text, css) in enumerate(texts, 1)
+        if text
     )
     return (
         f'<g class="l-{kind}"><title>{esc(title)}</title>'
@@ -117,7 +132,7 @@ def _arc(boxes: Sequence[_Box]) -> tuple[str, float]:
     """Return a skip input, a bow from the first of `boxes` over the others, and its peak."""
     start, end = boxes[0], boxes[-1]
     y1, y2 = start.top - 3, end.top - 3
-    peak = min(box.top for box in boxes) - 6 - 3 * len(boxes)
+    peak = min(box.top for box in boxes) - 6 - 4 * len(boxes)
     # A cubic curve passes a quarter below its control points, at 1/8 of either end.
     pull = (peak - (y1 + y2) / 8) / 0.75
     return (
@@ -144,14 +159,21 @@ def chain_picture(spec: ChainSpec, image: tuple[int, int, int]) -> Html:
     """
     rows = chain_cost(spec, image).layers
     shapes: list[Shape] = [image, *(row.shape for row in rows)]
-    boxes = [_box(index, shape, max(image[:2])) for index, shape in enumerate(shapes)]
+    slots = [SLOT, *(_slot(layer) for layer in spec.layers)]
+    ends = list(accumulate(slots))
+    boxes = [
+        _box(end - slot / 2, shape, max(image[:2]))
+        for end, slot, shape in zip(ends, slots, shapes, strict=True)
+    ]
     top = min(box.top for box in boxes)
-    parts = [_draw(boxes[0], "image", ("image", ""), image, f"image {_shape(image)}")]
+    start = "text" if spec.reads_text else "image"
+    parts = [_draw(boxes[0], "image", (start, ""), _shape(image), f"{start} {_shape(image)}")]
     for index, (layer, row) in enumerate(zip(spec.layers, rows, strict=True)):
         title = f"{index}: {NAMES[layer.kind]}, output {_shape(row.shape)}, "
         title += f"{whole(row.parameters)} parameters, {whole(row.macs)} MACs"
         box = boxes[index + 1]
-        parts.append(_draw(box, layer.kind, _words(layer), row.shape, title))
+        size = _shape(row.shape) if slots[index + 1] == SLOT else ""
+        parts.append(_draw(box, layer.kind, _words(layer), size, title))
         for source in spec.sources(index):
             if source == index - 1:
                 parts.append(_link(boxes[index], box))
@@ -159,14 +181,14 @@ def chain_picture(spec: ChainSpec, image: tuple[int, int, int]) -> Html:
                 bow, peak = _arc(boxes[source + 1 : index + 2])
                 parts.append(bow)
                 top = min(top, peak)
-    return _picture(parts, top - 4, SLOT * len(boxes), spec.to_text())
+    return _picture(parts, top - 4, ends[-1], spec.to_text())
 
 
 def _picture(parts: list[str], top: float, width: float, label: str) -> Html:
     height = GROUND + WORDS - top
     return Html(
         f'<div class="scroll"><svg class="chain" viewBox="0 {top:.0f} {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" role="img" '
+        f'style="width:{width:.0f}px;min-width:{SMALLEST * width:.0f}px" role="img" '
         f'aria-label="{esc(label)}">{"".join(parts)}</svg></div>'
     )
 

@@ -9,7 +9,9 @@ from nas_core.report.best import best_section
 from nas_core.report.data import ReportData, load
 from nas_core.report.markup import esc
 from nas_core.report.overview import moment, overview, title
+from nas_core.report.policy import policy_section
 from nas_core.report.progress import progress_section
+from nas_core.report.published import published_section
 from nas_core.report.record import costs_section, failures_section, settings_section
 from nas_core.report.retraining import retraining_section
 from nas_core.report.style import STYLE
@@ -17,7 +19,9 @@ from nas_core.report.style import STYLE
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 SECTIONS = (
     progress_section,
+    policy_section,
     best_section,
+    published_section,
     retraining_section,
     failures_section,
     costs_section,

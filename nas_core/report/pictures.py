@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from nas_core.errors import SpecError
+from nas_core.report.cell_picture import cell_picture
 from nas_core.report.chain_picture import chain_picture
 from nas_core.report.markup import Html
-from nas_core.spec import ChainSpec
+from nas_core.spec import CellSpec, ChainSpec
 from nas_core.store import TrialRow
 
 ImageShape = tuple[int, int, int]
@@ -17,8 +18,15 @@ def _chain(value: dict[str, Any], image: ImageShape) -> Html:
     return chain_picture(ChainSpec.from_json(value), image)
 
 
+def _cells(value: dict[str, Any], image: ImageShape) -> Html:
+    return cell_picture(CellSpec.from_json(value), image)
+
+
 # By a specification's `type`: its JSON values and the image's shape -> a picture.
-DRAWERS: dict[str, Callable[[dict[str, Any], ImageShape], Html]] = {ChainSpec.type: _chain}
+DRAWERS: dict[str, Callable[[dict[str, Any], ImageShape], Html]] = {
+    ChainSpec.type: _chain,
+    CellSpec.type: _cells,
+}
 
 
 def picture(row: TrialRow, image: ImageShape) -> Html:

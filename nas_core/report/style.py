@@ -6,7 +6,7 @@ _LIGHT = """
 --p0:#dd9a2b;--p1:#e08636;--p2:#dc7043;--p3:#d35b53;--p4:#c64864;--p5:#b43a77;--p6:#9c3088;
 --p7:#802a93;--p8:#602698;--p9:#3c2494;
 --c1:#2463d6;--c2:#d9730d;--c3:#1d8a5a;--c4:#a63da0;--c5:#7d6608;
---image:#aab4c2;--conv:#3f7fe0;--sep:#17a2a2;--pool:#ea8a2e;--dense:#8a5bd6;--gap:#c9a40c;
+--image:#aab4c2;--embed:#4a9e8e;--recur:#b0569c;--conv:#3f7fe0;--sep:#17a2a2;--pool:#ea8a2e;--dense:#8a5bd6;--gap:#c9a40c;
 --drop:#9aa5b4;--norm:#6aa56f;--act:#7fb0c8;--soft-max:#d8506b;
 """
 _DARK = """
@@ -15,7 +15,7 @@ _DARK = """
 --p0:#ffc861;--p1:#ffb25e;--p2:#ff9c63;--p3:#fb866f;--p4:#f27383;--p5:#e46799;--p6:#d163b1;
 --p7:#b967c9;--p8:#a172e0;--p9:#8c84ff;
 --c1:#6ea5ff;--c2:#ffa04d;--c3:#4fc78f;--c4:#df86da;--c5:#d6bd4b;
---image:#8593a5;--conv:#5b95f0;--sep:#2dbdbd;--pool:#f09a48;--dense:#a37ff0;--gap:#d9b93a;
+--image:#8593a5;--embed:#63bfae;--recur:#cf7abc;--conv:#5b95f0;--sep:#2dbdbd;--pool:#f09a48;--dense:#a37ff0;--gap:#d9b93a;
 --drop:#78859a;--norm:#7dbb83;--act:#8fc0d8;--soft-max:#ea6b85;
 """
 _PAGE = """
@@ -115,9 +115,10 @@ line.dotted{stroke-dasharray:2 4}
 .cross path{stroke:var(--bad);stroke-width:1.7;fill:none}
 .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round}
 .line.control{stroke-dasharray:6 4}
+.line.zero{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3}
 .line.pareto{stroke-width:1.4}
 .bar{fill:var(--c)}
-.chain{display:block;margin-top:8px}
+.chain{display:block;margin-top:8px;max-width:100%;height:auto}
 .chain text{font-size:11px}
 .chain .name{font-weight:600}
 .chain .front,.chain .top,.chain .side{stroke:var(--card);stroke-width:.8}
@@ -126,6 +127,22 @@ line.dotted{stroke-dasharray:2 4}
 .chain .side{fill:color-mix(in srgb,var(--c) 74%,#000)}
 .chain .link{stroke:var(--control);stroke-width:1.4}
 .chain .skip{stroke:var(--front);stroke-width:1.6;fill:none}
+.cells{display:flex;flex-wrap:wrap;gap:4px 40px}
+.cells>div{min-width:0;max-width:100%}
+.cells h4{font-size:13px;margin:12px 0 6px}
+.cells small{font-size:13px;font-weight:400;color:var(--soft);margin-left:6px}
+.cell{display:block}
+.cell text{font-size:11.5px}
+.cell .detail{font-size:11px}
+.cell .box{fill:color-mix(in srgb,var(--c) 26%,var(--card));stroke:var(--c);stroke-width:1.2}
+.cell .join{fill:var(--card);stroke:var(--soft)}
+.cell .flow{stroke:var(--soft);stroke-width:1.3;fill:none}
+.cell .halo{stroke:var(--card);stroke-width:5;fill:none}
+.cell .tip{fill:var(--soft)}
+.stacks{list-style:none;display:flex;flex-wrap:wrap;gap:6px 0;margin:12px 0 0;padding:0;
+font-size:13px;color:var(--soft);font-variant-numeric:tabular-nums}
+.stacks b{color:var(--ink);font-weight:600}
+.stacks li+li::before{content:"→";margin:0 9px}
 @media (max-width:640px){
 main{padding:20px 14px}h1{font-size:25px}.lead{font-size:16.5px}
 .chart text{font-size:17px}
@@ -154,15 +171,25 @@ def _colours() -> str:
     ]
     layers = {
         "image": "image",
+        "embedding": "embed",
         "conv": "conv",
         "sep_conv": "sep",
         "pool": "pool",
+        "recurrent": "recur",
         "dense": "dense",
         "gap": "gap",
         "dropout": "drop",
         "batch_norm": "norm",
         "activation": "act",
         "softmax": "soft-max",
+        "identity": "drop",
+        "convolution": "conv",
+        "factorised": "norm",
+        "dilated": "dense",
+        "separable": "sep",
+        "average_pool": "gap",
+        "max_pool": "pool",
+        "output": "image",
     }
     rules = [".pareto{--c:var(--front)}"]
     rules += [f".{name}{{--c:var(--{name})}}" for name in plain]

@@ -248,6 +248,28 @@ def test_all_that_retraining_found_is_shown(write_run):
     assert "never opened" not in text
 
 
+def test_both_starts_of_a_network_stand_in_the_table(write_run):
+    run = write_run()
+    value = retraining(baseline={"text": "by-hand-net", "test_accuracy": [0.7]})
+    assert " start " not in table_of(run, value)
+    best = next(row for row in load(run).rows if row.number == 1)
+    scratch, tuned = ({**value["architectures"][0], "digest": best.digest} for _ in range(2))
+    tuned |= {"start": "fine-tuned", "test_accuracy": [0.5], "validation_accuracy": [0.95],
+              "init_from": "m.keras", "copied": ["a", "b"], "fresh": ["c"]}  # fmt: skip
+    value["architectures"] = [tuned, {**scratch, "start": "scratch"}]
+    text = table_of(run, value)
+    assert "network start search score" in text
+    assert "fine-tuned 2 layers from m.keras; anew: c 0.8000 0.9500 0.5000 1" in text
+    assert "scratch 0.8000 0.8500 0.9900 1" in text
+    assert "by hand by-hand-net scratch – 0.7000 1" in text
+    assert "retrained, test 0.5000" in text  # the card has the better start on validation
+
+
+def table_of(run: Path, value: dict[str, Any]) -> str:
+    (run / "retrain.json").write_text(json.dumps(value))
+    return page_of(run).text
+
+
 def test_a_damaged_retraining_record_is_named_and_the_rest_is_shown(write_run):
     run = write_run()
     (run / "retrain.json").write_text('{"architectures": [')
