@@ -326,8 +326,16 @@ def _is_free(folder: Path) -> bool:
     }
 
 
+def _log(folder: Path) -> Path:
+    return folder / f"{DATABASE}-wal"
+
+
 def _connect(folder: Path, write: bool) -> sqlite3.Connection:
     mode = "rw" if write else "ro"
+    # Reading in WAL mode writes beside the file. A finished run leaves no log, so that in a folder
+    # where nothing may be written the file alone is the whole truth.
+    if not write and not os.access(folder, os.W_OK) and not _log(folder).exists():
+        mode = "ro&immutable=1"
     uri = f"{(folder / DATABASE).resolve().as_uri()}?mode={mode}"
     database = sqlite3.connect(uri, uri=True, timeout=LONGEST_WAIT, isolation_level=None)
     if write:

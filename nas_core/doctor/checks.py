@@ -72,16 +72,20 @@ def sampling(subject: Subject) -> Finding:
 def seeds(subject: Subject) -> Finding:
     """The seed, and nothing else, decides what is proposed."""
     problem, check = bandit(RIGHT_ARMS[0]), "seeds"
-    runs = []
-    for seed, noise in ((1, 0), (1, 1), (2, 0)):
-        random.seed(noise)
-        np.random.seed(noise)  # global generators are what is looked for
-        runs.append(_actions(play(subject.make(problem.space, seed, 60), problem, 60)))
-    if runs[0] != runs[1]:
-        return failed(check, "global randomness", "the same seed gave other proposals")
+    before = _global_states()
+    runs = [
+        _actions(play(subject.make(problem.space, seed, 60), problem, 60)) for seed in (1, 1, 2)
+    ]
+    if runs[0] != runs[1] or _global_states() != before:
+        return failed(check, "global randomness", "it draws from a generator that all share")
     if runs[0] == runs[2]:
         return failed(check, "seed ignored", "two seeds gave the same proposals")
     return passed(check)
+
+
+def _global_states() -> tuple[object, str]:
+    keys = np.random.get_state(legacy=False)["state"]
+    return random.getstate(), repr(keys)
 
 
 def asking(subject: Subject) -> Finding:

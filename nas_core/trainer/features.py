@@ -1,6 +1,6 @@
 """Numbers that describe an architecture, for surrogates of accuracy: from its spec alone."""
 
-from math import log2, log10
+from math import log2, log10, prod
 
 from nas_core.cost import Cost, Shape, cost
 from nas_core.errors import SpecError
@@ -12,6 +12,7 @@ from nas_core.spec import (
     Conv,
     Dense,
     Dropout,
+    GlobalAveragePool,
     Layer,
     Pool,
     Spec,
@@ -25,14 +26,18 @@ WEIGHTED = (Family.CONVOLUTION, Family.FACTORISED, Family.DILATED, Family.SEPARA
 def features(spec: Spec, image_shape: tuple[int, int, int]) -> tuple[dict[str, float], Cost]:
     """Return an architecture's features by name, and its cost.
 
-    A chain has: depth (convolutions), width (mean log2 of filters), growth (log2 of last over
-    first filters), field (log2 of the receptive field over the image's side), map (log2 of the
-    side that the head sees), dense (dense layers), dropout (highest rate), norm (share of
-    convolutions with batch normalisation), skips (joins), parameters (log10).
+    A chain has: depth (convolutions), width (mean log2 of filters), first and last (log2 of their
+    filters), kernel (mean of the kernels' larger sides), pools (pooling layers), field (log2 of the
+    receptive field over the image's side), map (log2 of the side that the head sees), head (log10
+    of the numbers that the classifier reads), average (1 with global average pooling), dense
+    (dense layers), dropout (highest rate), norm (share of convolutions with batch normalisation),
+    skips (joins).
 
     Cells have: depth (weighted operations on the longest path through all cells), width (log2 of
     filters), separable, pool and identity (shares of all operations), spread (share of different
-    operations), field and parameters.
+    operations) and field.
+
+    Both have parameters and macs (log10 of weights and multiply-adds).
 
     Raises:
         SpecError: The images are too small, or the type is unknown.
@@ -44,22 +49,27 @@ def features(spec: Spec, image_shape: tuple[int, int, int]) -> tuple[dict[str, f
         found = _cell(spec)
     else:
         raise SpecError(f"expected a chain or cell specification, received {type(spec).__name__}")
-    return {**found, "parameters": log10(max(figures.parameters, 1))}, figures
+    sizes = {"parameters": figures.parameters, "macs": figures.macs}
+    return {**found, **{name: log10(max(size, 1)) for name, size in sizes.items()}}, figures
 
 
 def _chain(spec: ChainSpec, image_shape: tuple[int, int, int], figures: Cost) -> dict[str, float]:
     convs = [layer for layer in spec.layers if isinstance(layer, Conv)]
-    logs = [log2(layer.filters) for layer in convs]
-    norms = sum(isinstance(layer, BatchNorm) for layer in spec.layers)
+    logs = [log2(layer.filters) for layer in convs] or [0.0]
     return {
         "depth": float(len(convs)),
-        "width": sum(logs) / len(logs) if logs else 0.0,
-        "growth": logs[-1] - logs[0] if logs else 0.0,
+        "width": sum(logs) / len(logs),
+        "first": logs[0],
+        "last": logs[-1],
+        "kernel": sum(_larger(layer.kernel) for layer in convs) / max(1, len(convs)),
+        "pools": float(sum(isinstance(layer, Pool) for layer in spec.layers)),
         "field": log2(_receptive_field(spec) / max(image_shape[:2])),
         "map": log2(_last_side(figures.shapes, image_shape)),
+        "head": log10(prod(figures.shapes[-2] if len(figures.shapes) > 1 else image_shape)),
+        "average": float(any(isinstance(layer, GlobalAveragePool) for layer in spec.layers)),
         "dense": float(sum(isinstance(layer, Dense) for layer in spec.layers)),
         "dropout": max((x.rate for x in spec.layers if isinstance(x, Dropout)), default=0.0),
-        "norm": norms / len(convs) if convs else 0.0,
+        "norm": sum(isinstance(x, BatchNorm) for x in spec.layers) / max(1, len(convs)),
         "skips": float(sum(len(layer.inputs) > 1 for layer in spec.layers)),
     }
 

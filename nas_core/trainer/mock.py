@@ -1,26 +1,23 @@
 """A trainer that trains nothing: a smooth, noisy, repeatable surrogate in well under a millisecond.
 
-For trying agents, for tests and for comparisons; no TensorFlow is imported.
+Accuracy, curve and seconds are fitted to real trainings on leaves (see `surrogate`). For trying
+agents, for tests and for comparisons; no TensorFlow is imported.
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 from typing import Any, ClassVar
 
-import numpy as np
-
-from nas_core.cost import Cost
 from nas_core.errors import SpecError, UsageError
+from nas_core.files import sha256_bytes
 from nas_core.seeding import generator
-from nas_core.spec import Spec
-from nas_core.trainer import surrogate
+from nas_core.spec import Spec, TableSpec
+from nas_core.trainer import surrogate, table_surrogate
 from nas_core.trainer.base import Epoch, Job, Result, Status, failed
 from nas_core.trainer.features import features
 
-EPOCHS = 4
-IMAGES = 2800
-MACS_PER_SECOND = 2e10  # of one thread, forwards and backwards
-START_SECONDS = 1.5  # building and tracing
+# Of rows of tables, which have no layers to be costed.
+ROW_NOISE, ROW_SECONDS, ROW_CURVE = 0.01, 1.5, (0.5, 0.75, 0.9, 1.0)
 RATE = 1e-3
 
 
@@ -33,7 +30,8 @@ class MockTrainer:
     Attributes:
         image_shape: Height, width, channels that the networks are meant for.
         classes: Number of classes, at least 2.
-        noise: Standard deviation of a score over job seeds, at least 0.
+        noise: Standard deviation of a score over job seeds, at least 0; None for what real
+            trainings on leaves have.
         seed: Of the noise.
     """
 
@@ -42,11 +40,11 @@ class MockTrainer:
 
     image_shape: tuple[int, int, int] = (32, 32, 3)
     classes: int = 10
-    noise: float = 0.01
+    noise: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.classes < 2 or not 0.0 <= self.noise < 1.0:
+        if self.classes < 2 or not (self.noise is None or 0.0 <= self.noise < 1.0):
             raise UsageError(
                 f"expected at least 2 classes and noise in [0, 1), received {self.classes} and "
                 f"{self.noise}: change them"
@@ -60,36 +58,43 @@ class MockTrainer:
             "classes": self.classes,
             "noise": self.noise,
             "seed": self.seed,
-            "version": surrogate.VERSION,
+            "calibration": _calibration_digest(),
         }
 
     def score(self, spec: Spec, job: Job) -> Result:
         """Return a simulated result: the best validation accuracy of a simulated curve."""
+        if isinstance(spec, TableSpec):
+            return self._score_row(spec, job)
         try:
             found, figures = features(spec, self.image_shape)
         except SpecError as error:
             return failed(Status.INVALID, str(error))
-        rng = generator(self.seed, f"mock {spec.digest}", job.seed)
-        target = surrogate.expected_accuracy(spec, found, self.classes)
-        curve = self._curve(target + self.noise * rng.standard_normal(), found["depth"], rng)
+        fit = surrogate.fit_of(spec)
+        target = surrogate.expected_accuracy(fit, found, self.classes)
+        curve = self._curve(spec, job, target, fit.noise, fit.curve)
         return Result(
             Status.OK,
-            max(epoch.val_accuracy for epoch in curve),
+            curve[-1].val_accuracy,
             curve,
-            seconds=simulated_seconds(figures),
+            seconds=surrogate.expected_seconds(fit, figures),
             parameters=figures.parameters,
             macs=figures.macs,
         )
 
-    def _curve(self, final: float, depth: float, rng: np.random.Generator) -> tuple[Epoch, ...]:
-        """Rise from chance to `final`, more slowly the deeper the network is."""
-        chance, pace = 1.0 / self.classes, 0.8 + 0.15 * depth
-        final = min(max(final, 0.0), 1.0)
-        shares = [
-            (1.0 - exp(-(epoch + 1) / pace)) / (1.0 - exp(-EPOCHS / pace))
-            for epoch in range(EPOCHS)
-        ]
-        jitter = 0.5 * self.noise * rng.standard_normal(EPOCHS - 1)
+    def _score_row(self, spec: TableSpec, job: Job) -> Result:
+        """Return a simulated result of a table's row, which has no layers to be costed."""
+        target = table_surrogate.expected_accuracy(spec, self.classes)
+        curve = self._curve(spec, job, target, ROW_NOISE, ROW_CURVE)
+        return Result(Status.OK, curve[-1].val_accuracy, curve, seconds=ROW_SECONDS)
+
+    def _curve(
+        self, spec: Spec, job: Job, target: float, usual: float, shares: tuple[float, ...]
+    ) -> tuple[Epoch, ...]:
+        """Rise from chance to a noisy target, which the last epoch reaches and none exceeds."""
+        noise, chance = usual if self.noise is None else self.noise, 1.0 / self.classes
+        rng = generator(self.seed, f"mock {spec.digest}", job.seed)
+        final = min(max(target + noise * rng.standard_normal(), 0.0), 1.0)
+        jitter = 0.5 * noise * rng.standard_normal(len(shares) - 1)
         values = [
             min(max(chance + (final - chance) * share + wobble, 0.0), final)
             for share, wobble in zip(shares[:-1], jitter.tolist(), strict=True)
@@ -108,6 +113,6 @@ class MockTrainer:
         return log(self.classes) * (1.0 - accuracy) / (1.0 - 1.0 / self.classes)
 
 
-def simulated_seconds(figures: Cost) -> float:
-    """Return the seconds that a training would take on one thread, from its multiply-adds."""
-    return START_SECONDS + EPOCHS * IMAGES * 3 * figures.macs / MACS_PER_SECOND
+def _calibration_digest() -> str:
+    """Return what tells one calibration from another: scores of two are not comparable."""
+    return sha256_bytes(repr(sorted(surrogate.calibration().items())).encode())[:12]

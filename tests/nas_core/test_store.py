@@ -163,3 +163,15 @@ def test_a_file_size_limit_is_one_clear_line(tmp_path):
     assert "free some disk space" in line
     with RunStore.open(tmp_path / "r", write=True) as store:
         assert len(store.trials()) == int(committed) > 10
+
+
+def test_a_finished_run_is_read_where_nothing_may_be_written(tmp_path, monkeypatch):
+    folder = tmp_path / "r"
+    with RunStore.create(folder, {"seed": 3}) as store, store.transaction():
+        store.propose([proposal(0)])
+    (folder / "lock").unlink()
+    before = sorted(path.name for path in folder.iterdir())
+    monkeypatch.setattr("nas_core.store.os.access", lambda path, mode: False)
+    with RunStore.open(folder) as store:
+        assert len(store.trials()) == 1
+        assert sorted(path.name for path in folder.iterdir()) == before == ["run.sqlite"]

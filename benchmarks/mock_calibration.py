@@ -1,0 +1,183 @@
+"""Fit the mock to real trainings, and measure how well it ranks architectures it has not seen.
+
+    python benchmarks/mock_trainings.py --out runs/calibration        # an hour of real trainings
+    python benchmarks/mock_calibration.py --trainings runs/calibration --write
+
+The architectures are split by digest: 55 of each space are held out and never fitted to.
+Ridge regression on the logits of the accuracy; its penalty is chosen by cross-validation within
+the fitted part. Printed beside the rank correlation: that of two trainings of the same
+architectures, the most that a prediction could reach.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas_core.files import write_text
+from nas_core.ranks import spearman
+from nas_core.spec import spec_from_json
+from nas_core.trainer import surrogate
+from nas_core.trainer.features import features
+from nas_core.trainer.surrogate import Evidence, Fit, standardised, terms
+
+KINDS = {"chain": ("metaqnn", "chain"), "cell": ("nasnet",)}
+IMAGE, CLASSES = (32, 32, 3), 10
+CHANCE = 1.0 / CLASSES
+HELD_OUT = 55  # of each space: those with the smallest digests
+PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+ABOVE = 0.05  # the ceiling lies this much above the best accuracy seen
+TARGET = Path(surrogate.__file__).parent / surrogate.CALIBRATION
+
+
+class Trainings:
+    """Trainings of one space: one row per architecture.
+
+    Attributes:
+        names: Of the features.
+        values: Features [N, F].
+        accuracy: [N]; chance for a network that never learned.
+        again: Accuracy of a second training, NaN where there was none [N].
+        held: Bools [N]: which are held out.
+        curves: Validation accuracies [N, epochs], NaN where a training failed.
+        seconds: [N].
+        macs: [N].
+    """
+
+    def __init__(self, path: Path) -> None:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        firsts = {row["digest"]: row for row in rows if row["repeat"] == 0}
+        seconds = {row["digest"]: _accuracy(row["result"]) for row in rows if row["repeat"] == 1}
+        found = [features(spec_from_json(row["spec"]), IMAGE) for row in firsts.values()]
+        results = [row["result"] for row in firsts.values()]
+        self.names = tuple(found[0][0])
+        self.values = np.array([[row[name] for name in self.names] for row, _ in found])
+        self.macs = np.array([figures.macs for _, figures in found], float)
+        self.accuracy = np.array([_accuracy(result) for result in results])
+        self.again = np.array([seconds.get(digest, np.nan) for digest in firsts])
+        self.held = np.isin(list(firsts), sorted(firsts)[:HELD_OUT])
+        self.curves = np.array([_curve(result) for result in results])
+        self.seconds = np.array([result["seconds"] for result in results])
+
+    def retest(self) -> tuple[float, float]:
+        """Return rank correlation and standard deviation of a score between two seeds."""
+        both = ~np.isnan(self.again)
+        one, two = self.accuracy[both], self.again[both]
+        return _rank(one, two), float(np.std(one - two) / np.sqrt(2.0))
+
+
+def _accuracy(result: dict[str, Any]) -> float:
+    return CHANCE if result["score"] is None else float(result["score"])
+
+
+def _curve(result: dict[str, Any]) -> list[float]:
+    rows = [row[3] for row in result["curve"]]
+    return [np.nan] * 4 if result["score"] is None else rows
+
+
+def _rank(one: np.ndarray, two: np.ndarray) -> float:
+    found = spearman(one.tolist(), two.tolist())
+    return float("nan") if found is None else found
+
+
+def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    """Return weights [K] and offset of y [N] on x [N, K], the offset not penalised."""
+    mean, centre = x.mean(axis=0), y.mean()
+    inner = (x - mean).T @ (x - mean) + penalty * np.eye(x.shape[1])
+    weights = np.linalg.solve(inner, (x - mean).T @ (y - centre))
+    return weights, float(centre - mean @ weights)
+
+
+def logits(accuracy: np.ndarray, ceiling: float) -> np.ndarray:
+    share = np.clip((accuracy - CHANCE) / (ceiling - CHANCE), 0.01, 0.99)
+    return np.log(share / (1.0 - share))
+
+
+def best_penalty(x: np.ndarray, y: np.ndarray, folds: int = 10) -> float:
+    """Return the penalty whose predictions of left-out folds rank best."""
+    place = np.random.default_rng(0).permutation(len(y)) % folds
+    ranks = []
+    for penalty in PENALTIES:
+        predicted = np.empty(len(y))
+        for fold in range(folds):
+            weights, offset = ridge(x[place != fold], y[place != fold], penalty)
+            predicted[place == fold] = x[place == fold] @ weights + offset
+        ranks.append(_rank(predicted, y))
+    return PENALTIES[int(np.argmax(ranks))]
+
+
+def curve_shares(parts: list[Trainings]) -> tuple[float, ...]:
+    """Return the mean share of the way from chance to the score after each epoch."""
+    curves = np.concatenate([part.curves for part in parts])
+    curves = curves[~np.isnan(curves).any(axis=1)]
+    best = curves.max(axis=1, keepdims=True)
+    learned = best[:, 0] > 2 * CHANCE
+    shares = np.clip((curves - CHANCE) / (best - CHANCE), 0.0, 1.0)[learned].mean(axis=0)
+    return (*(round(float(share), 4) for share in shares[:-1]), 1.0)
+
+
+def second_terms(parts: list[Trainings]) -> tuple[float, float]:
+    """Return the constant and the seconds per multiply-add, by least squares, not below 0."""
+    macs = np.concatenate([part.macs for part in parts])
+    seconds = np.concatenate([part.seconds for part in parts])
+    slope = float(np.cov(macs, seconds)[0, 1] / macs.var(ddof=1))
+    slope = max(slope, 0.0)
+    return max(float(seconds.mean() - slope * macs.mean()), 0.1), slope
+
+
+def fitted(spaces: dict[str, Trainings]) -> Fit:
+    """Return the coefficients of one type of specification, with their evidence."""
+    parts = list(spaces.values())
+    values = np.concatenate([part.values[~part.held] for part in parts])
+    accuracy = np.concatenate([part.accuracy[~part.held] for part in parts])
+    mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
+    ceiling = round(float(accuracy.max()) + ABOVE, 3)
+    x, y = terms(standardised(values, mean, scale)), logits(accuracy, ceiling)
+    weights, offset = ridge(x, y, best_penalty(x, y))
+    evidence = []
+    for name, part in spaces.items():
+        rows = terms(standardised(part.values[part.held], mean, scale))
+        rank = _rank(rows @ weights + offset, part.accuracy[part.held])
+        count, held = int((~part.held).sum()), int(part.held.sum())
+        evidence.append(Evidence(name, count, held, round(rank, 3), round(part.retest()[0], 3)))
+    return Fit(
+        features=parts[0].names,
+        mean=tuple(float(value) for value in mean),
+        scale=tuple(float(value) for value in scale),
+        weights=tuple(round(float(value), 6) for value in weights),
+        offset=round(offset, 6),
+        ceiling=ceiling,
+        noise=round(float(np.mean([part.retest()[1] for part in parts])), 4),
+        curve=curve_shares(parts),
+        seconds=second_terms(parts),
+        evidence=tuple(evidence),
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--trainings", type=Path, default=Path("runs/calibration"))
+    options.add_argument("--write", action="store_true", help="replace the shipped coefficients")
+    given = options.parse_args()
+    fits = {}
+    for kind, names in KINDS.items():
+        spaces = {name: Trainings(given.trainings / f"{name}.jsonl") for name in names}
+        fits[kind] = fitted(spaces)
+    print("| space | fitted to | held out | rank correlation | retest | noise |")
+    print("|---|---|---|---|---|---|")
+    for fit in fits.values():
+        for row in fit.evidence:
+            print(
+                f"| {row.space} | {row.fitted} | {row.held_out} | {row.spearman:.3f} | "
+                f"{row.retest:.3f} | {fit.noise:.3f} |"
+            )
+    if given.write:
+        value = {"fits": {kind: asdict(fit) for kind, fit in fits.items()}}
+        write_text(TARGET, json.dumps(value, allow_nan=False).replace("], ", "],\n") + "\n")
+
+
+if __name__ == "__main__":
+    main()
