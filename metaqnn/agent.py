@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from metaqnn.config import PAPER_SCHEDULE, QUICK_SHARES, LearnerConfig
+from metaqnn.config import PAPER_SCHEDULE, QUICK_SHARES, TABLE_SHARES, LearnerConfig
 from metaqnn.epsilon import epsilon_at, epsilon_greedy, scaled_schedule
 from metaqnn.q_learning import QTable, update_sequence
 from metaqnn.replay import Experience, ReplayMemory
@@ -99,10 +99,10 @@ def _hashable(key: Any) -> Any:
 
 
 def build(space: SearchSpace[Any], seed: int, trials: int, preset: str) -> MetaQNN:
-    """Return the agent of a preset; `quick` scales its schedule to the number of trials."""
+    """Return the agent of a preset; all but `paper` scale their schedule to the trials."""
     if preset == "paper":
         return MetaQNN(space, seed, PAPER)
-    schedule = scaled_schedule(QUICK_SHARES, trials)
+    schedule = scaled_schedule(TABLE_SHARES if preset == "table" else QUICK_SHARES, trials)
     return MetaQNN(space, seed, replace(QUICK, schedule=schedule))
 
 

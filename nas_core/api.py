@@ -62,7 +62,8 @@ def search(
         space: A registered name or a `SearchSpace` of your own.
         data: "leaves", "cifar10", a folder, an npz file, ... (see `nas data`); ignored by the mock.
         agent: A registered name or an `Agent` of your own; None for the space's own.
-        trainer: "real", "mock", or a `Trainer` of your own.
+        trainer: "real", "mock", "table" (with the option `table`, a file), or a `Trainer` of
+            your own.
         trials: Proposals, credited repeats included; None for the preset's number.
         build: Your function (spec, image_shape, classes) -> keras.Model, importable by name.
         run: Folder for the results, new or empty; None for one under ``runs/``.
@@ -116,11 +117,13 @@ def _plan(
         agent_entry(name)  # a slip of the pen is told before data is prepared
     if trials is None:
         trials = 32 if names["space"] == CUSTOM else space_entry(names["space"]).trials[preset]
-    if names["trainer"] == "mock":
+    if names["trainer"] in ("mock", "table"):
         # Children of a millisecond need no process of their own, and a control costs nothing.
         options = {"executor": "inline", "control": "random", **options}
     if "workers" not in options:
         options = {**options, "workers": max(1, len(gpus()) or cores())}
+    if options.get("table") is not None:  # found again from any folder
+        options = {**options, "table": str(Path(options["table"]).resolve())}
     where = str(data) if data is not None and names["trainer"] == "real" else None
     try:
         return Plan(**names, data=where, trials=trials, schedule_trials=trials, **options)
@@ -220,6 +223,7 @@ def _sit(
         target=plan.target,
         threads=plan.threads,
         asynchronous=plan.asynchronous,
+        credits=not getattr(parts.trainer, "repeats", False),
     )
     loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
     with store.transaction():
@@ -236,7 +240,12 @@ def _sit(
         )
         others = replace(own, agent=None)
         control = _control(wanted, others, executor, store.folder / CONTROL, on_trial)
-    return SearchResult(store.folder, stopped, summarise(store), control)
+    summary = summarise(store)
+    if plan.trainer == "table" and stopped in (Stop.FINISHED, Stop.TARGET):
+        from nas_core.tables.outcome import write_outcome
+
+        summary = {**summary, "table": write_outcome(plan, store)}
+    return SearchResult(store.folder, stopped, summary, control)
 
 
 def _control(

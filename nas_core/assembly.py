@@ -8,15 +8,13 @@ from typing import Any
 from nas_core.agent import Agent
 from nas_core.errors import UsageError
 from nas_core.executors.base import Executor
+from nas_core.kinds import IMAGE, KINDS, check_kind, check_recipe
 from nas_core.plan import CUSTOM, Plan
-from nas_core.registry import agent_entry, space_entry
+from nas_core.registry import agent_entry, build_space, space_entry
 from nas_core.space import SearchSpace
 from nas_core.trainer.base import Trainer
 from nas_core.trainer.recipe import QUICK, Recipe
 
-# What the mock pretends to see: the leaves at the quick recipe's size.
-MOCK_IMAGE = (32, 32, 3)
-MOCK_CLASSES = 10
 GIB = 1 << 30
 DATA_ROOT = Path("data")
 
@@ -89,39 +87,80 @@ def assemble(plan: Plan, own: Own) -> Parts:
         UsageError: A name is unknown, data cannot be used, or an own object is missing.
     """
     own.check(plan)
-    trainer, shape, classes, digest = _trainer(plan, own)
+    entry = None if plan.space == CUSTOM else space_entry(plan.space)
+    if entry is not None and plan.trainer not in (*entry.trainers, CUSTOM):
+        raise UsageError(
+            f"expected --trainer {' or '.join(entry.trainers)} for the space {plan.space}, "
+            f"received {plan.trainer}"
+            + (": give --table FILE" if "table" in entry.trainers else "")
+        )
+    trainer, seen = _trainer(plan, own)
     space = own.space
-    if space is None:
-        space = space_entry(plan.space).build(plan.preset, shape, classes)
+    if space is None:  # a table brings its own space
+        table_space = getattr(trainer, "space", None) if plan.trainer == "table" else None
+        space = table_space or build_space(
+            plan.space, plan.preset, seen.shape, seen.classes, seen.words
+        )
     agent = own.agent
     if agent is None:
-        build = agent_entry(plan.agent).build
-        agent = build(space, plan.seed, plan.schedule_trials, plan.preset)
-    return Parts(space, agent, trainer, digest)
+        agent = agent_of(plan, space)
+    return Parts(space, agent, trainer, seen.digest)
 
 
-def _trainer(plan: Plan, own: Own) -> tuple[Trainer, tuple[int, int, int], int, str | None]:
-    """Return the trainer, and the image shape and classes that the space is built for."""
+def agent_of(plan: Plan, space: SearchSpace[Any]) -> Agent:
+    """Return the plan's registered agent, fresh, with the settings that the space asks for."""
+    named = None if plan.space == CUSTOM else space_entry(plan.space).agent_preset
+    preset = plan.preset if named is None else named
+    return agent_entry(plan.agent).build(space, plan.seed, plan.schedule_trials, preset)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The examples that networks see: shape, classes, vocabulary, the data set's digest."""
+
+    shape: tuple[int, int, int]
+    classes: int
+    words: int | None = None
+    digest: str | None = None
+
+
+def _kind(plan: Plan) -> str | None:
+    """Return the kind of data that the plan's space is for; None where only its owner knows."""
+    return None if plan.space == CUSTOM else space_entry(plan.space).kind
+
+
+def _trainer(plan: Plan, own: Own) -> tuple[Trainer, _Seen]:
+    """Return the trainer, and the examples that the space is built for."""
+    if plan.trainer == "table":
+        from nas_core.tables.assembly import open_table, plan_of, table_trainer
+
+        wanted = plan_of(plan)
+        table = table_trainer(open_table(plan.space, wanted.path), wanted)
+        return table, _Seen(table.space.image_shape, IMAGE.mock_classes, digest=table.source)
     if plan.trainer != "real":
+        kind = KINDS[_kind(plan) or IMAGE.name]
+        seen = _Seen(kind.mock_shape, kind.mock_classes, kind.mock_words)
         if own.trainer is not None:
-            return own.trainer, MOCK_IMAGE, MOCK_CLASSES, None
+            return own.trainer, seen
         from nas_core.trainer.mock import MockTrainer
 
-        return MockTrainer(MOCK_IMAGE, MOCK_CLASSES), MOCK_IMAGE, MOCK_CLASSES, None
+        return MockTrainer(seen.shape, seen.classes), seen
     from nas_core.datasets import resolve
     from nas_core.trainer.keras_trainer import KerasTrainer
 
     if plan.data is None:
         raise UsageError("expected a data set for real training: --data leaves, or a folder")
     info = resolve(plan.data, DATA_ROOT)
+    check_kind(_kind(plan) or info.kind, info.kind, plan.data)
     recipe = recipe_of(plan)
+    check_recipe(info.kind, recipe)
     trainer = KerasTrainer(
         info.path.resolve(), recipe, data_fraction=plan.data_fraction, build=own.build
     )
     height, width, channels = info.image_shape
     if recipe.image_size is not None:
         height = width = recipe.image_size
-    return trainer, (height, width, channels), len(info.classes), info.digest
+    return trainer, _Seen((height, width, channels), len(info.classes), info.words, info.digest)
 
 
 def executor_for(plan: Plan, trainer: Trainer) -> Executor:

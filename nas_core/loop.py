@@ -149,13 +149,8 @@ class SearchLoop:
                 return
             if number not in self._running:
                 proposal = self._ledger.trials[number].proposal
-                self._executor.submit(proposal.spec, self._job(proposal))
+                self._executor.submit(proposal.spec, job_of(proposal, self._settings))
                 self._running.add(number)
-
-    def _job(self, proposal: Proposal) -> Job:
-        # By digest, not by trial: the same architecture meets the same chance in every agent.
-        seed = derived_seed(self._settings.seed, f"child {proposal.spec.digest}")
-        return Job(proposal.trial, seed, self._settings.threads)
 
     def _advance(self, finished: Sequence[Finished]) -> None:
         """Commit results, credits, what the agent learned, and its next proposals."""
@@ -216,6 +211,13 @@ class SearchLoop:
             self._ledger.add(proposals)
             self._store.propose(proposals)
         return len(self._ledger.trials) > before
+
+
+def job_of(proposal: Proposal, settings: Settings) -> Job:
+    """Return how a proposal's child is to be run."""
+    # By digest, not by trial: the same architecture meets the same chance in every agent.
+    seed = derived_seed(settings.seed, f"child {proposal.spec.digest}")
+    return Job(proposal.trial, seed, settings.threads)
 
 
 def _stored_seconds(store: RunStore) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from nas_core.errors import RunError, UsageError
 from nas_core.registry import check_preset
 
-TRAINERS = ("real", "mock")
+TRAINERS = ("real", "mock", "table")
 EXECUTORS = ("process", "inline")
 CUSTOM = "custom"  # an object of the caller's own, which the run can name but not rebuild
 PACKAGES = ("rl-nas", "tensorflow", "keras", "numpy", "gymnasium", "pillow")
@@ -22,7 +22,7 @@ class Plan:
     Attributes:
         space: Registered name, or "custom".
         agent: Registered name, or "custom".
-        trainer: "real", "mock", or "custom".
+        trainer: "real", "mock", "table", or "custom".
         data: Data set's name or path as typed; None where the trainer needs none.
         preset: "quick" or "paper".
         trials: Proposals in all, credited repeats included.
@@ -40,6 +40,10 @@ class Plan:
         asynchronous: Whether the agent learns in the order in which children finish, so that no
             worker waits; such a run cannot be repeated exactly.
         recipe: Fields of the training recipe that differ from the preset's.
+        table: File of the published table (see docs/tables.md); None without one.
+        search_column: Its column that the search sees; None for the usual one.
+        report_columns: Its columns to read after the search, joined by commas; None for the usual.
+        seconds_column: Its column of training seconds; None for a model of them.
     """
 
     space: str
@@ -61,6 +65,10 @@ class Plan:
     threads: int = 1
     asynchronous: bool = False
     recipe: dict[str, Any] | None = None
+    table: str | None = None
+    search_column: str | None = None
+    report_columns: str | None = None
+    seconds_column: str | None = None
 
     def __post_init__(self) -> None:
         check_preset(self.preset)

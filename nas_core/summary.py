@@ -13,11 +13,13 @@ def ranked(rows: Sequence[TrialRow]) -> list[TrialRow]:
 
     Equal scores keep the order of proposing, so that a ranking is reproducible.
     """
-    firsts: dict[str, TrialRow] = {}
+    bests: dict[str, TrialRow] = {}  # where repeats are scored again, the best of its scores
     for row in rows:
         if row.score is not None and row.credited_from is None:
-            firsts.setdefault(row.digest, row)
-    return sorted(firsts.values(), key=lambda row: (-_score(row), row.number))
+            known = bests.setdefault(row.digest, row)
+            if row.score > _score(known):
+                bests[row.digest] = row
+    return sorted(bests.values(), key=lambda row: (-_score(row), row.number))
 
 
 def _score(row: TrialRow) -> float:

@@ -1,4 +1,4 @@
-"""The NASNet and chain spaces, as the command line offers them."""
+"""The NASNet, chain and text spaces, as the command line offers them."""
 
 from dataclasses import replace
 
@@ -7,6 +7,8 @@ from nas_core.trainer.recipe import PAPER, QUICK, Recipe
 from nas_net_architecture.cell_space import PAPER_CELLS, QUICK_CELLS, CellSpace
 from nas_net_architecture.chain_config import PAPER_CHAIN, QUICK_CHAIN
 from nas_net_architecture.chain_space import ChainSpace
+from nas_net_architecture.text_config import QUICK_TEXT
+from nas_net_architecture.text_space import TextSpace
 
 ImageShape = tuple[int, int, int]
 
@@ -29,6 +31,20 @@ CHAIN_CHILD = replace(
     NASNET_CHILD, epochs=50, batch_size=128, learning_rate=0.1, weight_decay=1e-4, score="best"
 )
 
+# Sentences: seconds a child. The embedding learns fast and overfits within a few epochs; a network
+# that is no better than chance after one epoch often only starts slowly.
+TEXT_CHILD = replace(
+    QUICK,
+    epochs=4,
+    batch_size=64,
+    learning_rate=3e-3,
+    image_size=None,
+    augmentation="none",
+    precision="float32",
+    restarts=0,
+    initialiser="glorot_uniform",
+)
+
 
 def _cells(preset: str, image_shape: ImageShape, classes: int) -> CellSpace:
     config = PAPER_CELLS if check_preset(preset) == "paper" else QUICK_CELLS
@@ -48,5 +64,15 @@ def _chain_recipe(preset: str) -> Recipe:
     return CHAIN_CHILD if check_preset(preset) == "paper" else QUICK
 
 
+def _text(preset: str, image_shape: ImageShape, classes: int, words: int) -> TextSpace:
+    check_preset(preset)  # no paper: the agents' settings alone differ
+    return TextSpace(QUICK_TEXT, image_shape, classes, words)
+
+
+def _text_recipe(preset: str) -> Recipe:
+    return TEXT_CHILD.changed({"epochs": 10}) if check_preset(preset) == "paper" else TEXT_CHILD
+
+
 NASNET = SpaceEntry("reinforce", _cells, _cell_recipe, {"quick": 32, "paper": 20_000})
 CHAIN = SpaceEntry("reinforce-lstm2", _chain, _chain_recipe, {"quick": 32, "paper": 12_800})
+TEXT = SpaceEntry("reinforce", _text, _text_recipe, {"quick": 32, "paper": 2_000}, kind="text")

@@ -4,6 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
@@ -17,6 +18,17 @@ INTERRUPTED, TERMINATED = 130, 143
 KEPT = "what is finished is kept: nas resume RUN goes on with a search, else repeat the command"
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON for machines.")]
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--table", help="Published table, npz or JSON; then the trainer is table."),
+]
+SearchColumn = Annotated[str | None, typer.Option(help="Column of the table that the search sees.")]
+ReportColumns = Annotated[
+    str | None, typer.Option(help="Columns A,B,C of the table to read after the search.")
+]
+SecondsColumn = Annotated[
+    str | None, typer.Option(help="Column of training seconds; modelled if unset.")
+]
 
 _debug = False
 

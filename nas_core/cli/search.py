@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from nas_core.cli.output import JsonFlag, command, count, number, print_json, say, table
+from nas_core.cli.output import (
+    JsonFlag,
+    ReportColumns,
+    SearchColumn,
+    SecondsColumn,
+    TableFile,
+    command,
+    count,
+    number,
+    print_json,
+    say,
+    table,
+)
 from nas_core.errors import UsageError
 
 Text = str | None
@@ -14,14 +26,16 @@ Text = str | None
 
 @command
 def search(
-    space: Annotated[str, typer.Argument(help="Search space: metaqnn, nasnet, chain.")] = "metaqnn",
+    space: Annotated[
+        str, typer.Argument(help="Search space: metaqnn, nasnet, chain, text, ...")
+    ] = "metaqnn",
     agent: Annotated[
         Text, typer.Option(help="metaqnn, reinforce, ppo, random, ...; the space's own if unset.")
     ] = None,
     trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None,
     data: Annotated[
         Text,
-        typer.Option(help="leaves, cifar10, mnist, fashion_mnist, a folder, FILE.npz or .zip."),
+        typer.Option(help="leaves, cifar10, mnist, fashion_mnist, a folder, FILE.npz, .zip, .csv."),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(help="Proposals, credited repeats included.")
@@ -49,6 +63,10 @@ def search(
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Learn in order of arrival: no worker waits.")
     ] = False,
+    table: TableFile = None,
+    search_column: SearchColumn = None,
+    report_columns: ReportColumns = None,
+    seconds_column: SecondsColumn = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -57,6 +75,8 @@ def search(
     Examples:  nas search metaqnn --data leaves --trials 24 --workers 2
 
     nas search metaqnn --trainer mock --trials 300 --seed 1 --run R1 --json
+
+    nas search nasbench201 --trainer table --table nasbench201.npz --trials 100
     """
     from nas_core.api import search as run_search
     from nas_core.cli.progress import SearchProgress
@@ -66,10 +86,14 @@ def search(
         "executor": executor, "seed": seed, "run": run, "preset": preset, "control": control,
         "data_fraction": data_fraction, "max_hours": max_hours, "target": target,
         "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
-        "asynchronous": True if asynchronous else None,
+        "asynchronous": True if asynchronous else None, "table": table,
+        "search_column": search_column, "report_columns": report_columns,
+        "seconds_column": seconds_column,
     }  # fmt: skip
     options = {} if config is None else _read_config(config, {*given, "space", "recipe"})
     options.update({key: value for key, value in given.items() if value is not None})
+    if "table" in options:
+        options.setdefault("trainer", "table")
     if epochs is not None:
         options["recipe"] = {**options.get("recipe", {}), "epochs": epochs}
     space = options.pop("space", space)
@@ -123,6 +147,7 @@ def _finish(result: Any, json: bool) -> None:
     from nas_core.loop import Stop
 
     summary = result.summary
+    _tell_of_the_mock(result.run)
     if json:
         extra = {} if result.control is None else {"control": result.control}
         print_json({**summary, **extra, "stopped": result.stopped.value})
@@ -136,6 +161,18 @@ def _finish(result: Any, json: bool) -> None:
             f"expected at least one trained architecture, all {summary['trials']} trials failed "
             f"({summary['failures']}): see nas show {result.run}"
         )
+
+
+def _tell_of_the_mock(run: Path) -> None:
+    """Say how far simulated scores can be trusted."""
+    from nas_core.store import RunStore
+
+    with RunStore.open(run) as store:
+        plan = store.config["plan"]
+    if plan["trainer"] == "mock":
+        from nas_core.trainer.surrogate import evidence_line
+
+        say(evidence_line(plan["space"]))
 
 
 def _print_summary(result: Any) -> None:
@@ -160,9 +197,12 @@ def _print_summary(result: Any) -> None:
     if summary["mean_by_epsilon"]:
         phases = "  ".join(f"{e}: {number(m)}" for e, m in summary["mean_by_epsilon"].items())
         print(f"\nmean score by epsilon  {phases}")
+    for name, value in summary.get("table", {}).items():
+        print(f"\nthe best one in the table, read after the search: {name} {number(value)}")
     if result.control is not None:
         _print_control(summary, result.control)
-    print(f"\nnext: nas retrain {result.run} --top 3    nas report {result.run}")
+    retrain = "" if "table" in summary else f"nas retrain {result.run} --top 3    "
+    print(f"\nnext: {retrain}nas report {result.run}")
 
 
 def _print_control(summary: dict[str, Any], control: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
+from nas_core.inspection import METRICS
 from nas_core.report.data import ReportData
 from nas_core.report.markup import NOTHING, Html, accuracy, duration, esc, facts, plural
 from nas_core.report.pictures import picture
@@ -12,7 +13,6 @@ from nas_core.report.retraining import chosen, retrained
 from nas_core.store import TrialRow
 from nas_core.summary import failures, ranked
 
-METRICS = "metrics"  # what the agent logs after every observation: too many to list
 TITLES = {"metaqnn": "MetaQNN", "nasnet": "NASNet", "random": "Random search"}
 
 
@@ -28,6 +28,8 @@ def _target(data: ReportData) -> str:
     source, trainer = data.plan.get("data"), data.plan.get("trainer")
     if source is not None:
         return PurePath(str(source)).name
+    if trainer == "table":
+        return f"the table {PurePath(str(data.plan.get('table'))).name}"
     return "the mock trainer" if trainer == "mock" else "its own data"
 
 
@@ -163,4 +165,8 @@ _OPTIONS: dict[str, object] = {
     "max_hours": None,
     "target": None,
     "control": None,
+    "table": None,
+    "search_column": None,
+    "report_columns": None,
+    "seconds_column": None,
 }

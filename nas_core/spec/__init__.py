@@ -13,12 +13,15 @@ from nas_core.spec.layers import (
     Conv,
     Dense,
     Dropout,
+    Embedding,
     GlobalAveragePool,
     Layer,
     Pool,
+    Recurrent,
     SepConv,
     Softmax,
 )
+from nas_core.spec.table import TableSpec
 
 
 @runtime_checkable
@@ -49,8 +52,11 @@ def spec_from_json(value: Any) -> Spec:
         return ChainSpec.from_json(value)
     if kind == CellSpec.type:
         return CellSpec.from_json(value)
+    if kind == TableSpec.type:
+        return TableSpec.from_json(value)
     raise SpecError(
-        f"expected a specification of type 'chain' or 'cell', received {kind!r}: check the file"
+        f"expected a specification of type 'chain', 'cell' or 'table', received {kind!r}: "
+        "check the file"
     )
 
 
@@ -66,13 +72,16 @@ __all__ = [
     "Conv",
     "Dense",
     "Dropout",
+    "Embedding",
     "GlobalAveragePool",
     "Layer",
     "Pool",
+    "Recurrent",
     "SepConv",
     "Softmax",
     "Spec",
     "SpecError",
+    "TableSpec",
     "filters_for",
     "spec_from_json",
 ]

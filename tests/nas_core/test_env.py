@@ -11,8 +11,14 @@ from metaqnn.config import QUICK_SPACE
 from metaqnn.state_space import MetaQNNSpace
 from nas_core.env import ArchitectureEnv
 from nas_core.errors import UsageError
+from nas_net_architecture.text_config import QUICK_TEXT
+from nas_net_architecture.text_space import TextSpace
 
-SPACES = [GridSpace(5, 3), MetaQNNSpace(QUICK_SPACE, (32, 32, 3), 10)]
+SPACES = [
+    GridSpace(5, 3),
+    MetaQNNSpace(QUICK_SPACE, (32, 32, 3), 10),
+    TextSpace(QUICK_TEXT, (48, 1, 1), 2, 8000),
+]
 
 
 class LengthTrainer:
@@ -29,7 +35,7 @@ class LengthTrainer:
         return {}
 
 
-@pytest.mark.parametrize("space", SPACES, ids=["grid", "metaqnn"])
+@pytest.mark.parametrize("space", SPACES, ids=["grid", "metaqnn", "text"])
 def test_gymnasiums_check_passes_without_a_warning(space):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -23,6 +23,8 @@ from nas_net_architecture.cell_space import QUICK_CELLS, CellSpace
 from nas_net_architecture.chain_config import PAPER_CHAIN, QUICK_CHAIN
 from nas_net_architecture.chain_space import ChainSpace
 from nas_net_architecture.config import QUICK_LSTM, LearnerConfig
+from nas_net_architecture.text_config import QUICK_TEXT
+from nas_net_architecture.text_space import TextSpace
 
 SHAPE = (32, 32, 3)
 SPACES = {
@@ -33,6 +35,7 @@ SPACES = {
     "chain depths": ChainSpace(
         replace(PAPER_CHAIN, depths=(2, 3), samples_per_depth=8), SHAPE, 10
     ),
+    "text": TextSpace(QUICK_TEXT, (48, 1, 1), 2, 8000),
 }  # fmt: skip
 AGENTS = [
     "actor-critic", "ppo", "ppo-independent", "reinforce", "reinforce-independent",

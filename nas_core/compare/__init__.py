@@ -1,0 +1,1 @@
+"""Agents beside random search: same space, same budget, same seeds, with intervals."""

@@ -1,0 +1,1 @@
+"""Published tables: architectures that were all trained once, so that a query costs nothing."""

@@ -1,0 +1,48 @@
+"""What a search on a table amounts to: the reported columns of the network that it recommends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nas_core.datasets.test_split import record_opening
+from nas_core.files import write_json
+from nas_core.plan import Plan
+from nas_core.store import RunStore
+from nas_core.summary import ranked
+from nas_core.tables.assembly import open_table, plan_of, report_values
+
+OUTCOME = "table.json"
+
+
+def write_outcome(plan: Plan, store: RunStore) -> dict[str, float]:
+    """Read the reported columns of the best network by the searched one; for finished searches.
+
+    Writes ``table.json`` into the run's folder, records the opening, and returns the columns'
+    values; a run without any score opens nothing.
+
+    Raises:
+        DataError: The table has changed for the worse, or has no such columns.
+    """
+    order = ranked(store.trials())
+    if not order:
+        return {}
+    wanted, best = plan_of(plan), order[0]
+    table = open_table(plan.space, wanted.path)
+    reason = "reported columns of the recommended network"
+    record_opening(store.folder, reason, table.path.name, table.source)
+    row = table.space.row(best.spec)
+    values = {name: float(column[row]) for name, column in report_values(table, wanted).items()}
+    write_json(
+        store.folder / OUTCOME,
+        {"trial": best.number, "text": best.text, "digest": best.digest, "columns": values},
+    )
+    return values
+
+
+def read_outcome(run: Path) -> dict[str, Any]:
+    """Return what `write_outcome` wrote; empty before, or where it cannot be read."""
+    try:
+        value = json.loads((run / OUTCOME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
