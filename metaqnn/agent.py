@@ -14,6 +14,7 @@ from nas_core.seeding import generator
 from nas_core.space import SearchSpace
 
 QUICK = LearnerConfig(alpha=0.1, by_unique=False)
+TABLE = replace(QUICK, alpha=0.5)
 PAPER = LearnerConfig(schedule=PAPER_SCHEDULE)
 
 
@@ -88,22 +89,22 @@ class MetaQNN:
         """Become the agent that returned `state` after `observed`."""
         self._proposed = int(state["proposed"])
         for key, values in state["q"]:
-            self._table.load(_hashable(key), {int(action): float(q) for action, q in values})
+            self._table.load(hashable(key), {int(action): float(q) for action, q in values})
         for item in observed:
             self._remember(item)
 
 
-def _hashable(key: Any) -> Any:
+def hashable(key: Any) -> Any:
     """Return a state key as it was before JSON turned its tuples into lists."""
-    return tuple(_hashable(part) for part in key) if isinstance(key, list) else key
+    return tuple(hashable(part) for part in key) if isinstance(key, list) else key
 
 
 def build(space: SearchSpace[Any], seed: int, trials: int, preset: str) -> MetaQNN:
     """Return the agent of a preset; all but `paper` scale their schedule to the trials."""
     if preset == "paper":
         return MetaQNN(space, seed, PAPER)
-    schedule = scaled_schedule(TABLE_SHARES if preset == "table" else QUICK_SHARES, trials)
-    return MetaQNN(space, seed, replace(QUICK, schedule=schedule))
+    config, shares = (TABLE, TABLE_SHARES) if preset == "table" else (QUICK, QUICK_SHARES)
+    return MetaQNN(space, seed, replace(config, schedule=scaled_schedule(shares, trials)))
 
 
 ENTRY = AgentEntry(build=build)

@@ -22,7 +22,7 @@ from metaqnn.masks import (
 )
 from nas_core.cost import Shape, layer_cost
 from nas_core.errors import SpecError
-from nas_core.space import require_legal
+from nas_core.space import Masks, require_legal
 from nas_core.spec import (
     ChainSpec,
     Conv,
@@ -37,7 +37,6 @@ from nas_core.spec import (
 from nas_core.spec.text import layer_to_text
 
 Key = tuple[str, int, int, int, int]
-MASKS_KEPT = 20_000  # proposing and learning meet the same states
 END_SOFTMAX, END_GAP = "SM", "GAP, SM"
 
 
@@ -103,7 +102,7 @@ class MetaQNNSpace:
         self._layers = action_layers(config)
         self.n_actions = len(self._layers)
         self.n_steps = config.depth + 1
-        self._masks: dict[State, np.ndarray] = {}
+        self._masks = Masks(self._mask)
         self._figures: dict[Shape, Figures] = {}
         self._rule_masks: dict[tuple[str, int, Shape, bool], np.ndarray] = {}
         if not self.legal(self.initial()).any():
@@ -140,12 +139,7 @@ class MetaQNNSpace:
 
     def legal(self, state: State) -> np.ndarray:
         """Return bools [n_actions], not to be changed: transition rules and cost limits."""
-        mask = self._masks.get(state)
-        if mask is None:
-            if len(self._masks) >= MASKS_KEPT:
-                self._masks.clear()
-            mask = self._masks[state] = self._mask(state)
-        return mask
+        return self._masks[state]
 
     def _mask(self, state: State) -> np.ndarray:
         added = self._figures.get(state.shape)

@@ -65,6 +65,28 @@ class Explains(Protocol):
         """Return every decision in order, each given the likeliest option at those before it."""
 
 
+Known = tuple[tuple[int, ...], float]  # decisions of an architecture, and a reward that it had
+
+
+@runtime_checkable
+class Reuses(Protocol):
+    """An agent that learns from what others found in the same space."""
+
+    def reuse(self, known: Sequence[Known]) -> None:
+        """Take results of earlier runs, in order; once, before anything else.
+
+        They count for no budget, and `state` holds them.
+        """
+
+
+@runtime_checkable
+class Recommends(Protocol):
+    """An agent that knows better than the highest score which of its architectures is the best."""
+
+    def recommend(self) -> int | None:
+        """Return the trial of an observed architecture with a score; None before there is one."""
+
+
 @runtime_checkable
 class Agent(Protocol):
     """Proposes and learns. One thread at a time.

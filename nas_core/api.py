@@ -10,6 +10,7 @@ from typing import Any
 
 from nas_core.agent import Agent
 from nas_core.assembly import Own, Parts, assemble, executor_for
+from nas_core.database import DATABASE
 from nas_core.errors import RunError, UsageError
 from nas_core.executors.base import Executor
 from nas_core.executors.machine import cores, gpus
@@ -17,8 +18,9 @@ from nas_core.interrupts import gentle_interrupts
 from nas_core.loop import SearchLoop, Settings, Stop
 from nas_core.plan import CUSTOM, Plan, versions
 from nas_core.registry import agent_entry, check_preset, space_entry
+from nas_core.reuse import reuse
 from nas_core.space import SearchSpace
-from nas_core.store import DATABASE, RunStore, TrialRow
+from nas_core.store import RunStore, TrialRow
 from nas_core.summary import summarise
 from nas_core.trainer.base import Trainer
 
@@ -84,6 +86,8 @@ def search(
     )
     plan = _plan(space, data, agent, trainer, trials, options)
     parts = assemble(plan, own)
+    if plan.reuse is not None:  # before there is a folder: what cannot be reused leaves none behind
+        reuse(parts.agent, parts.space, Path(plan.reuse))
     folder = RUNS / _run_name(plan) if run is None else Path(run)
     # The executor first: workers that do not fit leave no folder behind.
     with (
@@ -119,11 +123,15 @@ def _plan(
         trials = 32 if names["space"] == CUSTOM else space_entry(names["space"]).trials[preset]
     if names["trainer"] in ("mock", "table"):
         # Children of a millisecond need no process of their own, and a control costs nothing.
-        options = {"executor": "inline", "control": "random", **options}
+        options = {"workers": 1, "control": "random", **options}
+        # Several workers are simulated: real ones would be idle, and no two runs the same.
+        usual = "inline" if options["workers"] == 1 else "simulated"
+        options = {"executor": usual, **options}
     if "workers" not in options:
         options = {**options, "workers": max(1, len(gpus()) or cores())}
-    if options.get("table") is not None:  # found again from any folder
-        options = {**options, "table": str(Path(options["table"]).resolve())}
+    for name in ("table", "reuse"):  # found again from any folder
+        if options.get(name) is not None:
+            options = {**options, name: str(Path(options[name]).resolve())}
     where = str(data) if data is not None and names["trainer"] == "real" else None
     try:
         return Plan(**names, data=where, trials=trials, schedule_trials=trials, **options)
@@ -184,6 +192,8 @@ def resume(
         plan = replace(plan, trials=plan.trials + more_trials)
         parts = assemble(plan, own)
         _check_unchanged(config["identity"], _plain(parts.identity()))
+        if plan.reuse is not None and store.agent_state() is None:  # else its state holds them
+            reuse(parts.agent, parts.space, Path(plan.reuse))
         if more_trials > 0:
             store.set_meta("config", {**config, "plan": plan.to_json()})
         with closing(executor_for(plan, parts.trainer)) as executor:
@@ -236,8 +246,9 @@ def _sit(
     if plan.control is not None and stopped in (Stop.FINISHED, Stop.TARGET):
         finished = sum(row.status is not None for row in store.trials())
         wanted = replace(
-            plan, agent=plan.control, control=None, target=None, max_hours=None, trials=finished
-        )
+            plan, agent=plan.control, control=None, target=None, max_hours=None, trials=finished,
+            reuse=None,
+        )  # fmt: skip
         others = replace(own, agent=None)
         control = _control(wanted, others, executor, store.folder / CONTROL, on_trial)
     summary = summarise(store)

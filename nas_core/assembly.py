@@ -173,6 +173,10 @@ def executor_for(plan: Plan, trainer: Trainer) -> Executor:
         from nas_core.executors.inline import InlineExecutor
 
         return InlineExecutor(trainer)
+    if plan.executor == "simulated":
+        from nas_core.executors.simulated import SimulatedExecutor
+
+        return SimulatedExecutor(trainer, plan.workers)
     from nas_core.executors.process import ProcessExecutor
 
     memory = None if plan.trial_memory_gb is None else int(plan.trial_memory_gb * GIB)

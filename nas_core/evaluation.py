@@ -19,7 +19,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of test images by true class (rows) and predicted class (columns)."""
+    """Counts of test examples by true class (rows) and predicted class (columns)."""
 
     classes: list[str]
     matrix: list[list[int]]
@@ -35,7 +35,7 @@ class TestScore:
     confusion: Confusion
 
     def per_class(self) -> dict[str, float | None]:
-        """Return each class's share of rightly classified images; None for a class not there."""
+        """Return each class's share of rightly classified examples; None for a class not there."""
         rows = zip(self.confusion.classes, self.confusion.matrix, strict=True)
         return {
             name: row[place] / sum(row) if sum(row) > 0 else None

@@ -14,15 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nas_core.agent import Agent, Proposal, Scored
+from nas_core.agent import Agent, Proposal, Recommends, Scored
 from nas_core.executors.base import Executor, Finished
+from nas_core.executors.simulated import SIMULATED_SECONDS
 from nas_core.ledger import Ledger
 from nas_core.order import ByArrival, ByProposal, Order
 from nas_core.seeding import derived_seed
-from nas_core.store import RunStore, TrialRow
+from nas_core.store import RECOMMENDED, RunStore, TrialRow
 from nas_core.trainer.base import Job
 
 POLL_SECONDS = 0.25
+RACE_SECONDS = 0.05
 
 
 class Stop(StrEnum):
@@ -92,8 +94,10 @@ class SearchLoop:
         )
         self._running: set[int] = set()
         self._stopping = False
-        self._before = _stored_seconds(store)
+        self._before = _stored_seconds(store, "seconds")
         self._started = time.monotonic()
+        self._simulates = hasattr(executor, "clock")
+        self._clock_before = _stored_seconds(store, SIMULATED_SECONDS) - self._clock()
         self._restore()
 
     def _restore(self) -> None:
@@ -138,6 +142,11 @@ class SearchLoop:
         """Wall-clock seconds of the run so far, earlier sittings included."""
         return self._before + time.monotonic() - self._started
 
+    def _clock(self) -> float:
+        """Return an executor's simulated time; 0 of one that runs in real time."""
+        clock: float = getattr(self._executor, "clock", 0.0)
+        return clock
+
     def _best(self) -> float:
         scores = (t.result.score for t in self._ledger.trials if t.result is not None)
         return max((score for score in scores if score is not None), default=-math.inf)
@@ -154,15 +163,30 @@ class SearchLoop:
 
     def _advance(self, finished: Sequence[Finished]) -> None:
         """Commit results, credits, what the agent learned, and its next proposals."""
-        for item in finished:
-            self._ledger.finish(item.trial, item.result)
-            self._running.discard(item.trial)
-        changed = [item.trial for item in finished]
         with self._store.transaction():
-            recorded = self._settle(changed)
+            recorded = self._take(finished)
+            if self._simulates:
+                recorded += self._race()
+                self._store.set_meta(SIMULATED_SECONDS, self._clock_before + self._clock())
             self._store.set_meta("seconds", self.seconds())
         for trial in sorted(recorded):
             self._on_trial(self._store.trial(trial))
+
+    def _race(self) -> list[int]:
+        """Go on in the same commit for a moment: simulated children cost less than a commit."""
+        recorded: list[int] = []
+        until = time.monotonic() + RACE_SECONDS
+        while time.monotonic() < until and self._reason() is None:
+            self._dispatch()
+            recorded += self._take(self._executor.poll(0.0))
+        return recorded
+
+    def _take(self, finished: Sequence[Finished]) -> list[int]:
+        """Take in what has arrived and all that follows from it; return what was recorded."""
+        for item in finished:
+            self._ledger.finish(item.trial, item.result)
+            self._running.discard(item.trial)
+        return self._settle([item.trial for item in finished])
 
     def _settle(self, changed: list[int]) -> list[int]:
         """Record, credit, observe and propose until nothing more follows without a child.
@@ -181,6 +205,8 @@ class SearchLoop:
             if not observed and not proposed:
                 if moved:
                     self._store.save_agent(self._agent.state())
+                    if isinstance(self._agent, Recommends):
+                        self._store.set_meta(RECOMMENDED, self._agent.recommend())
                 return recorded
             moved = True
 
@@ -220,6 +246,6 @@ def job_of(proposal: Proposal, settings: Settings) -> Job:
     return Job(proposal.trial, seed, settings.threads)
 
 
-def _stored_seconds(store: RunStore) -> float:
-    seconds = store.meta("seconds")
+def _stored_seconds(store: RunStore, name: str) -> float:
+    seconds = store.meta(name)
     return 0.0 if seconds is None else float(seconds)

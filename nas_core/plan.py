@@ -10,7 +10,7 @@ from nas_core.errors import RunError, UsageError
 from nas_core.registry import check_preset
 
 TRAINERS = ("real", "mock", "table")
-EXECUTORS = ("process", "inline")
+EXECUTORS = ("process", "inline", "simulated")
 CUSTOM = "custom"  # an object of the caller's own, which the run can name but not rebuild
 PACKAGES = ("rl-nas", "tensorflow", "keras", "numpy", "gymnasium", "pillow")
 
@@ -28,7 +28,7 @@ class Plan:
         trials: Proposals in all, credited repeats included.
         schedule_trials: What the agent's schedules were scaled to when the run began.
         workers: Children at a time.
-        executor: "process" or "inline".
+        executor: "process", "inline" or "simulated" (workers on a virtual clock).
         seed: Seed of everything.
         data_fraction: Share of the training split that the search sees, in (0, 1].
         max_hours: Wall-clock limit; None for none.
@@ -44,6 +44,7 @@ class Plan:
         search_column: Its column that the search sees; None for the usual one.
         report_columns: Its columns to read after the search, joined by commas; None for the usual.
         seconds_column: Its column of training seconds; None for a model of them.
+        reuse: Folder of an earlier run on the same space that the agent learns from first.
     """
 
     space: str
@@ -69,6 +70,7 @@ class Plan:
     search_column: str | None = None
     report_columns: str | None = None
     seconds_column: str | None = None
+    reuse: str | None = None
 
     def __post_init__(self) -> None:
         check_preset(self.preset)

@@ -1,6 +1,6 @@
 """What a search space is: decisions with masks, from an empty state to a specification."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -9,6 +9,7 @@ from nas_core.errors import SpecError
 from nas_core.spec import Spec
 
 State = TypeVar("State", bound=Hashable)
+MASKS_KEPT = 50_000
 
 
 @runtime_checkable
@@ -64,6 +65,25 @@ class SearchSpace(Protocol[State]):
 
     def config(self) -> dict[str, Any]:
         """Return JSON values that identify the space: same values, same decisions."""
+
+
+class Masks(dict[Any, np.ndarray]):
+    """The masks of states by state, each computed once: proposing and learning meet them again.
+
+    A memory of `MASKS_KEPT` masks is emptied before the next one.
+    """
+
+    def __init__(self, mask: Callable[[Any], np.ndarray]) -> None:
+        """Remember nothing yet; `mask` returns a state's bools [n_actions]."""
+        super().__init__()
+        self._mask = mask
+
+    def __missing__(self, state: Any) -> np.ndarray:
+        """Compute a mask and keep it."""
+        if len(self) >= MASKS_KEPT:
+            self.clear()
+        mask = self[state] = self._mask(state)
+        return mask
 
 
 @runtime_checkable

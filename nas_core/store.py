@@ -6,9 +6,7 @@ its place from 1 in the order in which the agent learned. WAL with synchronous=F
 a transaction committed survives kill -9 and power loss.
 """
 
-import fcntl
 import json
-import os
 import sqlite3
 import time
 import zlib
@@ -19,14 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nas_core.agent import Proposal
+from nas_core.database import DATABASE, UNFINISHED, connect, is_free, one_line, take_lock
 from nas_core.errors import RunError
 from nas_core.spec import Spec, spec_from_json
 from nas_core.trainer.base import Result, Status
 
 FORMAT = 1
-DATABASE = "run.sqlite"
-LOCK = "lock"
-LONGEST_WAIT = 60.0  # seconds that a reader's lock may delay a commit
+RECOMMENDED = "recommended"  # in `meta`: the trial that an agent recommends by itself
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -136,13 +133,13 @@ class RunStore:
                 f"expected a new run folder, {folder} holds a run already: choose another --run, "
                 f"or go on with it: nas resume {folder}"
             )
-        if folder.exists() and not _is_free(folder):
+        if folder.exists() and not is_free(folder):
             raise RunError(f"expected a new or empty folder, received {folder}: choose another")
-        with _one_line(folder):
+        with one_line(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            lock = _take_lock(folder)
+            lock = take_lock(folder)
             # Built under another name: a database under its own name is always complete.
-            temporary = folder / f".{DATABASE}.tmp"
+            temporary = folder / UNFINISHED
             temporary.unlink(missing_ok=True)
             database = sqlite3.connect(temporary)
             database.executescript(_SCHEMA)
@@ -151,7 +148,7 @@ class RunStore:
                 database.execute("INSERT INTO meta VALUES ('config', ?)", (json.dumps(config),))
             database.close()
             temporary.replace(folder / DATABASE)
-            return cls(folder, _connect(folder, write=True), lock)
+            return cls(folder, connect(folder, write=True), lock)
 
     @classmethod
     def open(cls, folder: Path, *, write: bool = False) -> "RunStore":
@@ -169,9 +166,9 @@ class RunStore:
             raise RunError(
                 f"expected a run folder, found no {DATABASE} in {folder}: nas runs lists runs"
             )
-        with _one_line(folder):
-            lock = _take_lock(folder) if write else None
-            store = cls(folder, _connect(folder, write), lock)
+        with one_line(folder):
+            lock = take_lock(folder) if write else None
+            store = cls(folder, connect(folder, write), lock)
             found = store.meta("format")
         if found != FORMAT:
             store.close()
@@ -200,7 +197,7 @@ class RunStore:
         Raises:
             RunError: The disk is full or fails; nothing of this block was stored.
         """
-        with _one_line(self.folder):
+        with one_line(self.folder):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -316,73 +313,3 @@ class RunStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _is_free(folder: Path) -> bool:
-    """Whether nothing but what an interrupted `create` leaves is in the folder."""
-    return folder.is_dir() and {item.name for item in folder.iterdir()} <= {
-        LOCK,
-        f".{DATABASE}.tmp",
-    }
-
-
-def _log(folder: Path) -> Path:
-    return folder / f"{DATABASE}-wal"
-
-
-def _connect(folder: Path, write: bool) -> sqlite3.Connection:
-    mode = "rw" if write else "ro"
-    # Reading in WAL mode writes beside the file. A finished run leaves no log, so that in a folder
-    # where nothing may be written the file alone is the whole truth.
-    if not write and not os.access(folder, os.W_OK) and not _log(folder).exists():
-        mode = "ro&immutable=1"
-    uri = f"{(folder / DATABASE).resolve().as_uri()}?mode={mode}"
-    database = sqlite3.connect(uri, uri=True, timeout=LONGEST_WAIT, isolation_level=None)
-    if write:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-    return database
-
-
-def _take_lock(folder: Path) -> BinaryIO:
-    """Lock the run for this process; the kernel releases the lock however the process ends."""
-    file = (folder / LOCK).open("a+b")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        owner = file.read(100).decode(errors="replace").strip()
-        file.close()
-        raise RunError(
-            f"expected to be the only writer of {folder}, process {owner} is: wait or stop it"
-        ) from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()} on {os.uname().nodename}".encode())
-    file.flush()
-    return file
-
-
-@contextmanager
-def _one_line(folder: Path) -> Iterator[None]:
-    """Turn the disk's and the database's failures into one line that says what to do."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise RunError(
-            f"cannot use {folder / DATABASE} ({error}): {_advice(str(error))}"
-        ) from error
-    except OSError as error:
-        raise RunError(
-            f"cannot write {folder} ({error.strerror}): {_advice(str(error))}"
-        ) from error
-
-
-def _advice(message: str) -> str:
-    if "full" in message or "space" in message or "disk I/O" in message:
-        return "free some disk space, then nas resume; everything committed is kept"
-    if "locked" in message:
-        return "another process holds the database: stop it, then nas resume"
-    if "malformed" in message or "not a database" in message:
-        return "the file is damaged: restore it from a copy"
-    return "check the folder's permissions and disk, then nas resume"

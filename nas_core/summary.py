@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import fsum
 from statistics import fmean
 from typing import Any
 
-from nas_core.store import RunStore, TrialRow
+from nas_core.executors.simulated import SIMULATED_SECONDS
+from nas_core.store import RECOMMENDED, RunStore, TrialRow
 
 
 def ranked(rows: Sequence[TrialRow]) -> list[TrialRow]:
@@ -52,20 +54,49 @@ def summarise(store: RunStore) -> dict[str, Any]:
     """Return a run's figures as JSON values.
 
     ``trials`` counts finished proposals, repeats included; ``unique`` different architectures;
-    ``best`` is None while nothing has a score; ``seconds`` is the driver's wall-clock time.
+    ``best`` is None while nothing has a score; ``recommended`` is there where the agent recommends
+    by itself; ``seconds`` is the driver's wall-clock time. A run
+    on simulated workers also has ``simulated_seconds`` and ``busy`` (see `simulated`).
     """
     rows = [row for row in store.trials() if row.status is not None]
+    choice = recommended(store)
     order = ranked(rows)
     seconds = store.meta("seconds")
     return {
         "trials": len(rows),
         "unique": len({row.digest for row in rows}),
         "best": None if not order else describe(order[0]),
+        **({} if choice is None else {"recommended": describe(choice)}),
         "mean_by_epsilon": mean_by_epsilon(rows),
         "seconds": 0.0 if seconds is None else round(float(seconds), 3),
         "failures": failures(rows),
+        **simulated(store, rows),
         "run": str(store.folder),
     }
+
+
+def simulated(store: RunStore, rows: Sequence[TrialRow]) -> dict[str, float]:
+    """Return the simulated wall-clock seconds, and the share of the workers' time in use.
+
+    Empty for runs in real time. ``busy`` counts finished children only; it is 1 where no time has
+    passed.
+    """
+    seconds = store.meta(SIMULATED_SECONDS)
+    if seconds is None:
+        return {}
+    spent = fsum(row.seconds or 0.0 for row in rows if row.credited_from is None)
+    paid = float(seconds) * int(store.config["plan"]["workers"])
+    busy = spent / paid if paid > 0.0 else 1.0
+    return {SIMULATED_SECONDS: round(float(seconds), 3), "busy": round(busy, 4)}
+
+
+def recommended(store: RunStore) -> TrialRow | None:
+    """Return the trial that the run's agent recommends itself; None where it leaves that to scores.
+
+    An agent with a model of the rewards may know that the highest score was luck.
+    """
+    number = store.meta(RECOMMENDED)
+    return None if number is None else store.trial(int(number))
 
 
 def describe(row: TrialRow) -> dict[str, Any]:

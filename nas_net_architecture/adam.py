@@ -18,17 +18,25 @@ class Adam:
         steps: Updates so far.
     """
 
-    def __init__(self, weights: Weights, rate: float, clip_norm: float | None) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        rate: float,
+        clip_norm: float | None,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ) -> None:
         """Start with moments of zero.
 
         Args:
             weights: Changed in place by `update`.
             rate: Learning rate.
             clip_norm: Largest norm of all gradients together; None for no bound.
+            betas: Decay of the mean and of the mean square of gradients, in [0, 1).
         """
         self._weights = weights
         self._rate = rate
         self._clip_norm = clip_norm
+        self._betas = betas
         self._first = {name: np.zeros_like(value) for name, value in weights.items()}
         self._second = {name: np.zeros_like(value) for name, value in weights.items()}
         self.steps = 0
@@ -40,20 +48,21 @@ class Adam:
         norm = float(np.sqrt(sum(float(part @ part) for part in flat)))
         scale = 1.0 if self._clip_norm is None else min(1.0, self._clip_norm / max(norm, 1e-12))
         # Both bias corrections in the rate, as in section 2 of the paper.
-        rate = self._rate * np.sqrt(1.0 - BETA_2**self.steps) / (1.0 - BETA_1**self.steps)
+        one, two = self._betas
+        rate = self._rate * np.sqrt(1.0 - two**self.steps) / (1.0 - one**self.steps)
         for name in grads:
             self._weights[name] -= self._step(name, grads[name], scale) * float(rate)
         return norm
 
     def _step(self, name: str, grad: np.ndarray, scale: float) -> np.ndarray:
         """Return a weight's step for a rate of 1, in the place of its gradient."""
-        first, second = self._first[name], self._second[name]
+        first, second, (one, two) = self._first[name], self._second[name], self._betas
         grad *= scale
-        first *= BETA_1
-        first += (1.0 - BETA_1) * grad
+        first *= one
+        first += (1.0 - one) * grad
         grad *= grad
-        grad *= 1.0 - BETA_2
-        second *= BETA_2
+        grad *= 1.0 - two
+        second *= two
         second += grad
         np.sqrt(second, out=grad)
         grad += EPSILON
@@ -80,7 +89,7 @@ class Adam:
         self.steps = int(state["steps"])
 
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+EPSILON = 1e-8
 
 
 def to_json(arrays: Weights) -> dict[str, Any]:

@@ -68,7 +68,9 @@ class Reinforce:
         self._seed = seed
         self._config = config
         self._policy = make_policy(config, layout_of(space), generator(seed, "controller"))
-        self._adam = Adam(self._policy.weights, config.learning_rate, config.clip_norm)
+        self._adam = Adam(
+            self._policy.weights, config.learning_rate, config.clip_norm, config.betas
+        )
         self._baseline = reinforce.Baseline()
         self._proposed = 0
         self._behaviour: dict[int, list[float]] = {}  # trial -> log-probabilities when drawn

@@ -13,7 +13,7 @@ import numpy as np
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
-from nas_core.space import require_legal
+from nas_core.space import Masks, require_legal
 from nas_core.spec import OPERATION_PRESETS, OPERATIONS, Block, Cell, CellSpec, Spec
 from nas_core.spec.cell_blocks import COMBINES, MOST_BLOCKS
 
@@ -21,7 +21,6 @@ State = tuple[int, ...]  # the decisions taken
 KINDS = ("input 1", "input 2", "operation 1", "operation 2", "combine")
 PER_BLOCK = len(KINDS)
 NO_LIMITS = Limits()
-MASKS_KEPT = 20_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class CellSpace:
         self.n_steps = 2 * PER_BLOCK * config.blocks
         self._by_position = self._position_masks()
         self._nothing = np.zeros(self.n_actions, bool)
-        self._masks: dict[State, np.ndarray] = {}
+        self._masks = Masks(self._within_limits)
         smallest = self.spec(self._completed(()))
         if not self._fits(smallest):
             raise SpecError(
@@ -139,21 +138,16 @@ class CellSpace:
         """Return bools [n_actions], not to be changed."""
         if self.is_terminal(state):
             return self._nothing
-        allowed = self._by_position[len(state)]
         if self._config.limits == NO_LIMITS:
-            return allowed
-        mask = self._masks.get(state)
-        if mask is None:
-            if len(self._masks) >= MASKS_KEPT:
-                self._masks.clear()
-            mask = self._masks[state] = self._within_limits(state, allowed)
-        return mask
+            return self._by_position[len(state)]
+        return self._masks[state]
 
-    def _within_limits(self, state: State, allowed: np.ndarray) -> np.ndarray:
+    def _within_limits(self, state: State) -> np.ndarray:
         """Keep the actions after which the plainest way to finish stays within the limits.
 
         That way goes on from each of its own states, so that no mask is ever empty.
         """
+        allowed = self._by_position[len(state)]
         mask = allowed.copy()
         known = self._completed(state)[len(state)]  # within the limits, as the state was met
         for action in np.flatnonzero(allowed).tolist():

@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_core.cost import cost
 from nas_core.errors import SpecError
-from nas_core.space import require_legal
+from nas_core.space import Masks, require_legal
 from nas_core.spec import ChainSpec, Spec
 from nas_net_architecture.chain_config import (
     NO_LIMITS,
@@ -24,7 +24,6 @@ from nas_net_architecture.chain_layers import ChainLayer, chain_of, layers_of
 from nas_net_architecture.layout import Anchors
 
 State = tuple[int, ...]  # the decisions taken
-MASKS_KEPT = 50_000
 STRIDES = ("stride height", "stride width")
 WORDS = {  # of an action, before its value
     "heights": "height ",
@@ -73,7 +72,7 @@ class ChainSpace:
         self._all_fit = config.limits == NO_LIMITS and max(config.pools) == 1
         self._lengths = [self._length(depth) for depth in config.depths]
         self._nothing = np.zeros(self.n_actions, bool)
-        self._masks: dict[State, np.ndarray] = {}
+        self._masks = Masks(self._mask)
         if not self.n_steps or not self.legal(()).any():
             raise SpecError(
                 f"expected something to decide and limits that some network meets, received "
@@ -130,12 +129,7 @@ class ChainSpace:
         """Return bools [n_actions], not to be changed."""
         if self.is_terminal(state):
             return self._nothing
-        mask = self._masks.get(state)
-        if mask is None:
-            if len(self._masks) >= MASKS_KEPT:
-                self._masks.clear()
-            mask = self._masks[state] = self._mask(state)
-        return mask
+        return self._masks[state]
 
     def _mask(self, state: State) -> np.ndarray:
         """Keep the actions after which the plainest way to finish is a network within the limits.

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from nas_core.space import SearchSpace
+from nas_core.tree import Tree
 from nas_net_architecture import reinforce
 from nas_net_architecture.controller import Policy
+from nas_net_architecture.independent import IndependentPolicy
 
 
 @runtime_checkable
@@ -94,13 +96,44 @@ class _Walk:
             self._states[position] = self._space.step(state, int(actions[position]))
 
 
+class TreeWalk:
+    """The same where all trials may decide the same: what the space said is in a tree."""
+
+    def __init__(self, tree: Tree, batch: int) -> None:
+        """Begin a batch at the tree's root."""
+        self._tree = tree
+        self._nodes = np.full(batch, tree.root())
+
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the masks [B, A] and whether each architecture is unfinished [B]."""
+        masks = self._tree.masks(self._nodes)
+        made = np.asarray(masks.any(axis=1))
+        masks[~made, 0] = True
+        return masks, made
+
+    def step(self, actions: np.ndarray, made: np.ndarray) -> None:
+        """Take one decision in every unfinished architecture."""
+        self._nodes[made] = self._tree.step(self._nodes[made], actions[made])
+
+
+def narrowed(space: SearchSpace[Any], trial: int) -> Tree:
+    """Return a tree of what one trial may decide."""
+    if isinstance(space, Curriculum):
+        return Tree(space, lambda state: space.legal_for(trial, state))
+    return Tree(space)
+
+
 def fixed_masks(space: SearchSpace[Any]) -> np.ndarray | None:
     """Return the space's masks [T, A] if they depend on the position only."""
     return space.fixed_masks if isinstance(space, FixedMasks) else None
 
 
 def sample(
-    policy: Policy, space: SearchSpace[Any], trials: Sequence[int], uniforms: np.ndarray
+    policy: Policy,
+    space: SearchSpace[Any],
+    trials: Sequence[int],
+    uniforms: np.ndarray,
+    tree: Tree | None = None,
 ) -> Drawn:
     """Draw one architecture per trial, all together, decision after decision.
 
@@ -109,9 +142,14 @@ def sample(
         space: Gives the masks.
         trials: Numbers of the trials, B.
         uniforms: Random numbers in [0, 1), [n_steps, B].
+        tree: What is known of the masks of these trials, all alike; None to ask the space.
     """
     fixed = fixed_masks(space)
-    walk = None if fixed is not None else _Walk(space, trials)
+    if fixed is not None and isinstance(policy, IndependentPolicy):
+        return _at_once(policy, fixed, uniforms)
+    walk: _Walk | TreeWalk | None = None
+    if fixed is None:
+        walk = _Walk(space, trials) if tree is None else TreeWalk(tree, len(trials))
     memory = policy.start(len(trials))
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     actions, made = None, np.ones(len(trials), bool)
@@ -131,6 +169,17 @@ def sample(
     drawn = Sequences(*stacked[:3])
     log_probs = reinforce.log_softmax(stacked[3], drawn.masks)
     return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), memory)
+
+
+def _at_once(policy: IndependentPolicy, fixed: np.ndarray, uniforms: np.ndarray) -> Drawn:
+    """Draw all decisions together, where neither masks nor logits depend on those before."""
+    steps, batch = uniforms.shape
+    logits = reinforce.masked(policy.weights["logits"], fixed)
+    rows = np.repeat(logits, batch, axis=0)  # [T B, A]
+    actions = reinforce.choose(rows, uniforms.ravel()).reshape(steps, batch)
+    drawn = Sequences(actions, fixed[:, None], np.ones((steps, batch), bool))
+    log_probs = reinforce.log_softmax(logits, fixed)
+    return Drawn(drawn, np.take_along_axis(log_probs, actions, axis=1), policy.start(batch))
 
 
 def replay(

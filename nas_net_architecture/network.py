@@ -5,9 +5,6 @@ previous one h_{i-1}, 2 to 6 are the blocks. Its outputs are not simply the unre
 normal cell hands on h_{i-1} as well, the reduction cell the second block as well.
 """
 
-from collections.abc import Callable
-
-from nas_core.errors import UsageError
 from nas_core.spec import Block, Cell, CellSpec, filters_for
 
 NASNET_A_NORMAL = Cell(
@@ -98,22 +95,3 @@ def nasnet_like_small(classes: int = 10, filters: int = 16) -> CellSpec:
         classes=classes,
         stem_multiplier=1,
     )
-
-
-NETWORKS: dict[str, Callable[[], CellSpec]] = {
-    "nasnet-a-cifar": nasnet_a_cifar,
-    "nasnet-a-mobile": nasnet_a_mobile,
-    "nasnet-a-large": nasnet_a_large,
-    "nasnet-like-small": nasnet_like_small,
-}
-
-
-def named_network(name: str) -> CellSpec:
-    """Return a network by name.
-
-    Raises:
-        UsageError: There is none of that name.
-    """
-    if name not in NETWORKS:
-        raise UsageError(f"expected one of {', '.join(NETWORKS)}, received {name!r}")
-    return NETWORKS[name]()

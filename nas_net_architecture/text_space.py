@@ -12,7 +12,7 @@ import numpy as np
 
 from nas_core.cost import chain_cost
 from nas_core.errors import SpecError
-from nas_core.space import require_legal
+from nas_core.space import Masks, require_legal
 from nas_core.spec import (
     ChainSpec,
     Conv,
@@ -28,7 +28,6 @@ from nas_core.spec import (
 from nas_net_architecture.text_config import AVERAGE, MAXIMUM, TextSpaceConfig
 
 State = tuple[int, ...]  # the decisions taken
-MASKS_KEPT = 50_000
 ONCE = ("embedding", "dropout", "end", "depth")
 EACH = ("kernel", "filters", "pool")
 
@@ -71,7 +70,7 @@ class TextSpace:
         self._first = {kind: kinds.index(kind) for kind in self._options}
         self.n_actions = len(self._actions)
         self.n_steps = len(ONCE) + len(EACH) * max(config.depths)
-        self._masks: dict[State, np.ndarray] = {}
+        self._masks = Masks(self._mask)
         if not self.legal(()).any():
             raise SpecError(
                 f"expected limits that some network meets, received {config.limits} for texts of "
@@ -106,12 +105,7 @@ class TextSpace:
 
     def legal(self, state: State) -> np.ndarray:
         """Return bools [n_actions], not to be changed."""
-        mask = self._masks.get(state)
-        if mask is None:
-            if len(self._masks) >= MASKS_KEPT:
-                self._masks.clear()
-            mask = self._masks[state] = self._mask(state)
-        return mask
+        return self._masks[state]
 
     def _mask(self, state: State) -> np.ndarray:
         """Keep the actions after which the plainest way to finish is a network within the limits.

@@ -1,4 +1,4 @@
-"""Shared fixtures: the place of the optional real data sets, and a quiet TensorFlow."""
+"""Shared fixtures: the place of the optional real data sets, a quiet TensorFlow, one thread."""
 
 import os
 from collections.abc import Callable
@@ -8,6 +8,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# As `nas` itself does: for small matrices NumPy's threads cost more than they save.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 

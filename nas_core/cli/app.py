@@ -26,4 +26,9 @@ runs.register(app)
 retrain.register(app)
 compare.register(app)
 doctor.register(app)
-app.add_typer(data.app, name="data", help="Data sets: make, import, check and look at them.")
+app.add_typer(
+    data.app,
+    name="data",
+    help="Data sets: make, import, check and look at them.",
+    epilog="Start with: nas data show leaves --out leaves.png",
+)

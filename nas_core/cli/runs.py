@@ -20,7 +20,8 @@ def runs(
 
     Examples:  nas runs
     """
-    from nas_core.store import DATABASE, RunStore
+    from nas_core.database import DATABASE
+    from nas_core.store import RunStore
     from nas_core.summary import summarise
 
     found = sorted(folder.glob(f"*/{DATABASE}"), key=lambda path: -path.stat().st_mtime)
@@ -158,24 +159,31 @@ def best(
     Examples:  nas best R1 --top 3
     """
     from nas_core.store import RunStore
-    from nas_core.summary import describe, ranked
+    from nas_core.summary import describe, ranked, recommended
 
     with RunStore.open(run) as store:
         order = ranked(store.trials())[: max(0, top)]
+        choice = recommended(store)
     if json:
-        print_json({"best": [describe(row) for row in order]})
+        own = {} if choice is None else {"recommended": describe(choice)}
+        print_json({"best": [describe(row) for row in order], **own})
         return
     cells = [
         (number(row.score, 4), row.number, count(row.parameters), count(row.macs), row.text)
         for row in order
     ]
     print(table(("score", "trial", "parameters", "MACs", "architecture"), cells))
+    if choice is not None:
+        print(f"recommended by the agent's model: trial {choice.number}  {choice.text}")
 
 
 @command
 def report(
     run: Run,
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html by default.")] = None,
+    comparison: Annotated[
+        bool, typer.Option(help="Compare the agent with random search, on the mock or the table.")
+    ] = True,
     json: JsonFlag = False,
 ) -> None:
     """Write a run's report: one HTML file that needs nothing else.
@@ -184,7 +192,7 @@ def report(
     """
     from nas_core.report import write_report
 
-    path = write_report(run, out)
+    path = write_report(run, out, comparison=comparison)
     if json:
         print_json({"report": str(path)})
     else:

@@ -22,16 +22,21 @@ from nas_core.cli.output import (
 from nas_core.errors import UsageError
 
 Text = str | None
+SPACES = (
+    "metaqnn, nasnet (cells), chain (skip connections), text; on published tables: nasbench201, "
+    "nasbench_macro, table (your own)."
+)
+AGENTS = (
+    "metaqnn, metaqnn-model, reinforce, reinforce-model, ppo, actor-critic, evolution, "
+    "local-search, random; and reinforce-independent, reinforce-lstm2, ppo-independent. The "
+    "space's own if unset."
+)
 
 
 @command
 def search(
-    space: Annotated[
-        str, typer.Argument(help="Search space: metaqnn, nasnet, chain, text, ...")
-    ] = "metaqnn",
-    agent: Annotated[
-        Text, typer.Option(help="metaqnn, reinforce, ppo, random, ...; the space's own if unset.")
-    ] = None,
+    space: Annotated[str, typer.Argument(help=SPACES)] = "metaqnn",
+    agent: Annotated[Text, typer.Option(help=AGENTS)] = None,
     trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None,
     data: Annotated[
         Text,
@@ -41,10 +46,12 @@ def search(
         int | None, typer.Option(help="Proposals, credited repeats included.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Children at a time; one per core.")] = None,
-    executor: Annotated[Text, typer.Option(help="process or inline.")] = None,
+    executor: Annotated[Text, typer.Option(help="process, inline or simulated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
-    preset: Annotated[Text, typer.Option(help="quick (hours on a laptop) or paper.")] = None,
+    preset: Annotated[
+        Text, typer.Option(help="quick (for a laptop) or paper (as published).")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of one child.")] = None,
     data_fraction: Annotated[
         float | None, typer.Option(help="Share of the training split.")
@@ -67,6 +74,9 @@ def search(
     search_column: SearchColumn = None,
     report_columns: ReportColumns = None,
     seconds_column: SecondsColumn = None,
+    reuse: Annotated[
+        Path | None, typer.Option(help="Earlier run that a -model agent learns from first.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -75,6 +85,12 @@ def search(
     Examples:  nas search metaqnn --data leaves --trials 24 --workers 2
 
     nas search metaqnn --trainer mock --trials 300 --seed 1 --run R1 --json
+
+    nas search nasnet --agent ppo --data leaves --run N1
+
+    nas search chain --data photos/ --control random --run C1
+
+    nas search text --data reviews.csv.gz --trials 24 --run T1
 
     nas search nasbench201 --trainer table --table nasbench201.npz --trials 100
     """
@@ -88,7 +104,7 @@ def search(
         "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
         "asynchronous": True if asynchronous else None, "table": table,
         "search_column": search_column, "report_columns": report_columns,
-        "seconds_column": seconds_column,
+        "seconds_column": seconds_column, "reuse": reuse,
     }  # fmt: skip
     options = {} if config is None else _read_config(config, {*given, "space", "recipe"})
     options.update({key: value for key, value in given.items() if value is not None})
@@ -177,6 +193,7 @@ def _tell_of_the_mock(run: Path) -> None:
 
 def _print_summary(result: Any) -> None:
     from nas_core.cli.progress import duration
+    from nas_core.executors.simulated import SIMULATED_SECONDS
     from nas_core.store import RunStore
     from nas_core.summary import ranked
 
@@ -197,6 +214,11 @@ def _print_summary(result: Any) -> None:
     if summary["mean_by_epsilon"]:
         phases = "  ".join(f"{e}: {number(m)}" for e, m in summary["mean_by_epsilon"].items())
         print(f"\nmean score by epsilon  {phases}")
+    if SIMULATED_SECONDS in summary:
+        print(
+            f"\nsimulated: {duration(summary[SIMULATED_SECONDS])} on several workers, busy "
+            f"{100 * summary['busy']:.1f} % of it"
+        )
     for name, value in summary.get("table", {}).items():
         print(f"\nthe best one in the table, read after the search: {name} {number(value)}")
     if result.control is not None:

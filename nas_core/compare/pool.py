@@ -10,8 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 
+from nas_core.agent import Recommends
 from nas_core.assembly import Own, Parts, agent_of, assemble
-from nas_core.compare.memory import Improvement, improvements, search_in_memory
+from nas_core.compare.memory import (
+    Improvement,
+    Recommendations,
+    improvements,
+    search_in_memory,
+)
 from nas_core.errors import RunError
 from nas_core.executors.environment import trial_environment
 from nas_core.executors.lifeline import die_with_parent
@@ -20,13 +26,17 @@ from nas_core.loop import Settings
 from nas_core.plan import Plan
 
 CHUNKS = 8  # of one agent's seeds per worker: enough for an even load and a live progress
+BEST_OBSERVED = " (best observed)"  # beside what an agent recommends itself
 SMALL = 2000  # evaluations in all below which new processes cost more than they save
 Key = tuple[str, int]  # agent, seed
 Found = dict[Key, list[Improvement]]
 
 
 def run_seeds(plan: Plan, agent: str, seeds: Sequence[int]) -> Found:
-    """Search once per seed with one agent, in this process."""
+    """Search once per seed with one agent, in this process.
+
+    An agent that recommends by itself is also there with its best score, as `BEST_OBSERVED`.
+    """
     arena = _arena(plan)
     found: Found = {}
     for seed in seeds:
@@ -34,7 +44,13 @@ def run_seeds(plan: Plan, agent: str, seeds: Sequence[int]) -> Found:
         credits = not getattr(arena.trainer, "repeats", False)
         settings = Settings(trials=plan.trials, seed=seed, credits=credits)
         fresh = agent_of(wanted, arena.space)
-        found[agent, seed] = improvements(search_in_memory(fresh, arena.trainer, settings))
+        if isinstance(fresh, Recommends):
+            watch = Recommendations(fresh)
+            ledger = search_in_memory(fresh, arena.trainer, settings, watch)
+            found[agent, seed] = watch.steps
+            found[agent + BEST_OBSERVED, seed] = improvements(ledger)
+        else:
+            found[agent, seed] = improvements(search_in_memory(fresh, arena.trainer, settings))
     return found
 
 
@@ -71,7 +87,7 @@ def run_all(
     alone = workers == 1 or total * plan.trials <= SMALL
     for agent, part in _alone(plan, tasks) if alone else _together(plan, tasks, workers):
         found |= part
-        on_progress(agent, len(found), total)
+        on_progress(agent, sum(name in agents for name, _ in found), total)
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from nas_core.assembly import Own, assemble
 from nas_core.compare.comparison import RANDOM, Comparison
 from nas_core.compare.memory import Improvement
-from nas_core.compare.pool import Found, run_all
+from nas_core.compare.pool import BEST_OBSERVED, Found, run_all
 from nas_core.errors import UsageError
 from nas_core.executors.machine import cores
 from nas_core.plan import Plan
@@ -69,15 +69,33 @@ def compare(
     for name in named:
         agent_entry(name)
     budgets = tuple(sorted(set(evaluations)))
-    plan = Plan(
-        space, RANDOM, "mock" if table is None else "table", preset=preset, executor="inline",
-        trials=budgets[-1], schedule_trials=budgets[-1], search_column=search_column,
-        report_columns=report_columns, table=None if table is None else str(Path(table).resolve()),
-    )  # fmt: skip
+    plan = plan_for(space, budgets[-1], table, search_column, report_columns, preset)
     parts = assemble(plan, Own())  # what cannot work is told before anything is searched
     found = run_all(plan, named, seeds, count, on_progress)
-    curves = _curves(parts.space, found, _reports(plan, parts.trainer), named, seeds, plan.trials)
-    return Comparison(space, plan.trainer, named, budgets, seeds, curves)
+    shown = tuple(name for name in _both(named) if (name, 0) in found)
+    curves = _curves(parts.space, found, _reports(plan, parts.trainer), shown, seeds, plan.trials)
+    return Comparison(space, plan.trainer, shown, budgets, seeds, curves)
+
+
+def _both(named: Sequence[str]) -> list[str]:
+    """Return each agent, and behind it the name of its best scores beside its recommendations."""
+    return [name for agent in named for name in (agent, agent + BEST_OBSERVED)]
+
+
+def plan_for(
+    space: str,
+    trials: int,
+    table: str | Path | None,
+    search_column: str | None,
+    report_columns: str | None,
+    preset: str,
+) -> Plan:
+    """Return the plan of one search of a comparison (see `compare`)."""
+    return Plan(
+        space, RANDOM, "mock" if table is None else "table", preset=preset, executor="inline",
+        trials=trials, schedule_trials=trials, search_column=search_column,
+        report_columns=report_columns, table=None if table is None else str(Path(table).resolve()),
+    )  # fmt: skip
 
 
 def _reports(plan: Plan, trainer: object) -> Reports:

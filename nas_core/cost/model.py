@@ -42,18 +42,9 @@ class Cost:
     peak_activation_bytes: int
 
     @property
-    def output_shape(self) -> Shape:
-        """The last layer's shape."""
-        return self.layers[-1].shape
-
-    @property
     def shapes(self) -> tuple[Shape, ...]:
         """Every layer's output shape."""
         return tuple(layer.shape for layer in self.layers)
-
-    def training_bytes(self, batch: int) -> int:
-        """Bytes of one Adam step: activations, and four copies of the weights."""
-        return batch * self.peak_activation_bytes + 4 * BYTES * self.parameters
 
 
 @dataclass(frozen=True)

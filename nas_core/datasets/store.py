@@ -47,7 +47,7 @@ class DatasetInfo:
         classes: Class names; a label is an index into them.
         image_shape: (height, width, channels); 1 channel is grayscale, 3 are RGB. Of texts:
             (length, 1, 1).
-        counts: Number of images in each split, by the split's name.
+        counts: Number of examples in each split, by the split's name.
         digest: SHA-256 over the hashes of all array files: two data sets are equal when it is.
         path: The folder.
         source: Where the images came from, in words.

@@ -16,7 +16,7 @@ OPENINGS = "test_openings.jsonl"
 def open_test(info: DatasetInfo, *, run: Path, reason: str) -> Split:
     """Record the opening in `run`/test_openings.jsonl, durably, then read the test split.
 
-    This is the only function that reads test images for scoring; a search never calls it.
+    This is the only function that reads the test split for scoring; a search never calls it.
 
     Args:
         info: The data set.

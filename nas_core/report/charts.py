@@ -152,6 +152,13 @@ def curve(
     return f'<path class="line {css}" d="{path}"><title>{esc(title)}</title></path>' if path else ""
 
 
+def band(frame: Frame, points: Sequence[tuple[float, float, float]], css: str) -> str:
+    """Return the area between two lines, from finite (x, lower y, upper y) in drawing order."""
+    there = [f"{_n(frame.across(x))} {_n(frame.up(low))}" for x, low, _ in points]
+    back = [f"{_n(frame.across(x))} {_n(frame.up(high))}" for x, _, high in reversed(points)]
+    return f'<path class="band {css}" d="M{"L".join(there + back)}Z"/>'
+
+
 @dataclass(frozen=True)
 class Bar:
     """One column of `bars`: a finite value with a name and a remark below it."""

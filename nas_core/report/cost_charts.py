@@ -55,5 +55,5 @@ def _front(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 COSTS: tuple[tuple[str, str, Callable[[TrialRow], int | None]], ...] = (
     ("parameters", "parameters", lambda row: row.parameters),
-    ("computation", "multiply-accumulates of one image", lambda row: row.macs),
+    ("computation", "multiply-accumulates of one example", lambda row: row.macs),
 )

@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nas_core.database import DATABASE
 from nas_core.datasets.test_split import read_openings
 from nas_core.errors import RunError
-from nas_core.store import DATABASE, RunStore, TrialRow
+from nas_core.store import RunStore, TrialRow
 
 CONTROL = "control"  # folder, inside the run's, of random search with the same seed and budget
 RETRAINING = "retrain.json"
@@ -33,6 +34,8 @@ class ReportData:
         retraining: What retraining found; empty before it.
         openings: Recorded openings of the test split, oldest first.
         notices: What could not be read, one line each.
+        comparison: The agent beside others over many seeds (see `nas_core.compare.of_run`); empty
+            where it was not asked for.
     """
 
     run: Path
@@ -45,6 +48,7 @@ class ReportData:
     retraining: dict[str, Any]
     openings: list[dict[str, Any]]
     notices: tuple[str, ...]
+    comparison: dict[str, Any] = field(default_factory=dict)
 
     @property
     def plan(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _sentence(data: ReportData) -> Html:
     best = ranked(finished)
     if not best:
         return esc(f"{done}; {failed} and no network has a score.")
-    tail = f"the best one reached {accuracy(best[0].score)} on validation images"
+    tail = f"the best one reached {accuracy(best[0].score)} on the validation split"
     return esc(f"{done} ({failed}); {tail}{_tested(data)}.")
 
 
@@ -68,7 +68,7 @@ def _tested(data: ReportData) -> str:
     winner = chosen(retrained(data.retraining))
     if winner is None or not winner.test:
         return ""
-    return f", and the one chosen after retraining {winner.test_text} on test images"
+    return f", and the one chosen after retraining {winner.test_text} on the test split"
 
 
 def _figures(data: ReportData) -> Html:
@@ -141,7 +141,7 @@ def reproduce(data: ReportData) -> str:
     first = plan.get("schedule_trials", plan.get("trials"))
     for name, value in {**plan, "trials": first}.items():
         if name in _OPTIONS and value is not None and value != _OPTIONS[name]:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     more = _extension(plan)
     again = "" if more == 0 else f"\nnas resume RUN --trials +{more}"
     return shlex.join([*words, "--run", "RUN"]) + again
@@ -160,6 +160,7 @@ _OPTIONS: dict[str, object] = {
     "preset": "quick",
     "trials": None,
     "workers": 1,
+    "asynchronous": False,
     "seed": None,
     "data_fraction": 1.0,
     "max_hours": None,
@@ -169,4 +170,5 @@ _OPTIONS: dict[str, object] = {
     "search_column": None,
     "report_columns": None,
     "seconds_column": None,
+    "reuse": None,
 }

@@ -1,11 +1,14 @@
 """The page: one HTML file with its style inside, no script and nothing fetched from anywhere."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from nas_core.compare.of_run import comparison_of
 from nas_core.errors import RunError
 from nas_core.files import write_text
 from nas_core.report.best import best_section
+from nas_core.report.comparison import comparison_section
 from nas_core.report.data import ReportData, load
 from nas_core.report.markup import esc
 from nas_core.report.overview import moment, overview, title
@@ -19,6 +22,7 @@ from nas_core.report.style import STYLE
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 SECTIONS = (
     progress_section,
+    comparison_section,
     policy_section,
     best_section,
     published_section,
@@ -29,20 +33,26 @@ SECTIONS = (
 )
 
 
-def write_report(run: Path, out: Path | None = None) -> Path:
+def write_report(run: Path, out: Path | None = None, *, comparison: bool = True) -> Path:
     """Write a run's report as one self-contained HTML file and return its path.
 
-    The run is only read: a search may be going on in it.
+    The run's database is only read: a search may be going on in it.
 
     Args:
         run: The run's folder.
         out: The file to write; None for ``report.html`` in the run's folder.
+        comparison: Whether to compare the run's agent with random search over many seeds, which
+            takes seconds and is kept in the run's folder.
 
     Raises:
         RunError: There is no readable run, or the file cannot be written.
     """
     target = run / "report.html" if out is None else out
-    page = render(load(run))
+    data = load(run)
+    if comparison:
+        found = comparison_of(run, data.config)
+        data = replace(load(run), comparison=found)  # it may have opened a table
+    page = render(data)
     try:
         write_text(target, page)
     except OSError as error:
@@ -64,6 +74,6 @@ def render(data: ReportData) -> str:
         f"<title>{name}</title><style>{STYLE}</style></head>\n"
         f"<body><main>{overview(data)}\n{body}\n"
         f"<footer>Written {moment(time.time())} from {esc(data.run)}. "
-        "Scores are accuracies on validation images, between 0 and 1.</footer>"
+        "Scores are accuracies on the validation split, between 0 and 1.</footer>"
         "</main></body></html>\n"
     )

@@ -63,12 +63,12 @@ def _simulated(data: ReportData) -> str:
 
 def _openings(data: ReportData) -> str:
     if not data.openings:
-        return '<p class="note">The test images were never opened.</p>'
+        return '<p class="note">The test split was never opened.</p>'
     rows = [
         [str(line.get(key, "")) for key in ("time", "reason", "dataset")] for line in data.openings
     ]
     opened = table(("opened at", "why", "data set"), rows)
-    return figure("Openings of the test images", opened, "Each one is recorded before it happens.")
+    return figure("Openings of the test split", opened, "Each one is recorded before it happens.")
 
 
 def settings_section(data: ReportData) -> Html:

@@ -29,8 +29,8 @@ class Retrained:
         digest: Of the architecture.
         text: Its notation.
         search_score: Validation accuracy in the search; None where it is not known.
-        validation: Accuracies on validation images.
-        test: Accuracies on test images.
+        validation: Accuracies on the validation split.
+        test: Accuracies on the test split.
         start: "scratch" or "fine-tuned".
         inherited: Which weights it began with, in words; empty for none.
     """
@@ -139,7 +139,9 @@ def _mark(is_chosen: bool) -> str:
 
 def _notes(value: dict[str, Any]) -> Html:
     rank = value.get("rank_correlation")
-    notes = ["Mean ± standard deviation over seeds. Networks are chosen on validation images only."]
+    notes = [
+        "Mean ± standard deviation over seeds. Networks are chosen on the validation split only."
+    ]
     if isinstance(value.get("baseline"), dict):
         notes.append("By hand: a plain network that nobody searched for, trained the same way.")
     if any(network.start != "scratch" for network in retrained(value)):
@@ -163,11 +165,11 @@ def _confusion(value: dict[str, Any]) -> Html:
     body = "".join(_confusion_row(classes, index, row) for index, row in enumerate(rows))
     total, right = sum(map(sum, rows)), sum(row[i] for i, row in enumerate(rows) if i < len(row))
     caption = (
-        f"Rows: true class; columns: answer. {right:.0f} of {plural(int(total), 'image')} right."
+        f"Rows: true class; columns: answer. {right:.0f} of {plural(int(total), 'example')} right."
     )
     heat = f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody>"
     grid = f'<div class="scroll"><table class="confusion">{heat}</table></div>'
-    return figure("Confusion on the test images", grid, caption)
+    return figure("Confusion on the test split", grid, caption)
 
 
 def _confusion_row(classes: list[Any], index: int, row: tuple[float, ...]) -> str:

@@ -118,6 +118,7 @@ line.dotted{stroke-dasharray:2 4}
 .line.zero{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3}
 .line.pareto{stroke-width:1.4}
 .bar{fill:var(--c)}
+.band{fill:var(--c);fill-opacity:.16}
 .chain{display:block;margin-top:8px;max-width:100%;height:auto}
 .chain text{font-size:11px}
 .chain .name{font-weight:600}

@@ -100,12 +100,6 @@ class CellSpec:
         """`repeats` as one number per stack."""
         return self.repeats if isinstance(self.repeats, tuple) else (self.repeats,) * 3
 
-    @property
-    def penultimate_filters(self) -> int:
-        """Channels before the classifier: the P of the notation N@P."""
-        last = self.normal if self.stacks[-1] > 0 else self.reduction
-        return (self.filters << len(self.stacks) - 1) * last.width
-
     @cached_property
     def digest(self) -> str:
         """The name shared by every specification that differs in notation only."""

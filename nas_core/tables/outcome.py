@@ -8,14 +8,16 @@ from nas_core.datasets.test_split import record_opening
 from nas_core.files import write_json
 from nas_core.plan import Plan
 from nas_core.store import RunStore
-from nas_core.summary import ranked
+from nas_core.summary import ranked, recommended
 from nas_core.tables.assembly import open_table, plan_of, report_values
 
 OUTCOME = "table.json"
 
 
 def write_outcome(plan: Plan, store: RunStore) -> dict[str, float]:
-    """Read the reported columns of the best network by the searched one; for finished searches.
+    """Read the reported columns of the network that a finished search recommends.
+
+    That is the agent's own recommendation, or the best by the searched column.
 
     Writes ``table.json`` into the run's folder, records the opening, and returns the columns'
     values; a run without any score opens nothing.
@@ -26,7 +28,7 @@ def write_outcome(plan: Plan, store: RunStore) -> dict[str, float]:
     order = ranked(store.trials())
     if not order:
         return {}
-    wanted, best = plan_of(plan), order[0]
+    wanted, best = plan_of(plan), recommended(store) or order[0]
     table = open_table(plan.space, wanted.path)
     reason = "reported columns of the recommended network"
     record_opening(store.folder, reason, table.path.name, table.source)

@@ -1,20 +1,33 @@
 """An agent rebuilt from its run's folder says what the agent itself would have said."""
 
 import json
+import shutil
 
 import pytest
 
 from nas_core.agent import Scored
 from nas_core.api import search
+from nas_core.database import DATABASE
 from nas_core.errors import RunError
 from nas_core.inspection import policy_of
 from nas_core.registry import agent_entry, space_entry
-from nas_core.store import DATABASE, RunStore
+from nas_core.store import RunStore
 
 
 def mock_search(folder, space="nasnet", **options):
     search(space, trainer="mock", trials=24, seed=5, workers=1, control=None, run=folder, **options)
     return folder
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    return mock_search(tmp_path_factory.mktemp("inspection") / "R")
+
+
+@pytest.fixture
+def run(searched, tmp_path):
+    """Return a copy of a finished run, to be changed."""
+    return shutil.copytree(searched, tmp_path / "R")
 
 
 def policy(folder):
@@ -30,7 +43,12 @@ def change_config(folder, change):
 
 
 @pytest.mark.parametrize(
-    ("space", "agent"), [("nasnet", "reinforce"), ("nasnet", "ppo"), ("chain", "reinforce-lstm2")]
+    ("space", "agent"),
+    [
+        ("nasnet", "reinforce"),
+        pytest.param("nasnet", "ppo", marks=pytest.mark.slow),
+        ("chain", "reinforce-lstm2"),
+    ],
 )
 def test_the_rebuilt_agent_is_the_one_that_searched(tmp_path, space, agent):
     folder = mock_search(tmp_path / "R", space, agent=agent)
@@ -50,12 +68,11 @@ def test_the_rebuilt_agent_is_the_one_that_searched(tmp_path, space, agent):
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["trials"] == 24
 
 
-def test_looking_reads_only(tmp_path):
-    folder = mock_search(tmp_path / "R")
-    before = (folder / DATABASE).read_bytes()
-    (folder / DATABASE).chmod(0o444)
-    assert policy(folder) is not None
-    assert (folder / DATABASE).read_bytes() == before
+def test_looking_reads_only(run):
+    before = (run / DATABASE).read_bytes()
+    (run / DATABASE).chmod(0o444)
+    assert policy(run) is not None
+    assert (run / DATABASE).read_bytes() == before
 
 
 def test_agents_without_a_policy_give_none(tmp_path):
@@ -91,8 +108,7 @@ def test_spaces_without_images_are_rebuilt_too(tmp_path, space):
         (lambda config: config.pop("plan"), "has none: run it again"),
     ],
 )
-def test_a_run_that_cannot_be_rebuilt_is_refused_in_a_line(tmp_path, change, says):
-    folder = mock_search(tmp_path / "R")
-    change_config(folder, change)
+def test_a_run_that_cannot_be_rebuilt_is_refused_in_a_line(run, change, says):
+    change_config(run, change)
     with pytest.raises(RunError, match=says):
-        policy(folder)
+        policy(run)

@@ -11,24 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import NAS, nas
 from PIL import Image
 from tiny_data import CLASSES, write_tiny
 
-from nas_core.store import DATABASE, RunStore
+from nas_core.database import DATABASE
+from nas_core.store import RunStore
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
-NAS = [sys.executable, "-c", "from nas_core.cli import main; main()"]
 TINY = ["--data", "tiny", "--config", "tiny.toml", "--workers", "2", "--seed", "4"]
-
-
-def nas(*arguments, cwd, check=0):
-    done = subprocess.run(
-        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == check, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from command_line import nas
 from tiny_texts import write_table
 
 pytestmark = pytest.mark.slow
-NAS = [sys.executable, "-c", "from nas_core.cli import main; main()"]
-
-
-def nas(*arguments, cwd, check=0):
-    done = subprocess.run(
-        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == check, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def found(*arguments, cwd):

@@ -10,9 +10,10 @@ import pytest
 from scripted import SPACE
 
 from nas_core.agent import Proposal
+from nas_core.database import DATABASE
 from nas_core.errors import RunError
 from nas_core.space import spec_of
-from nas_core.store import DATABASE, RunStore
+from nas_core.store import RunStore
 from nas_core.trainer.base import Epoch, Result, Status
 
 
@@ -171,7 +172,7 @@ def test_a_finished_run_is_read_where_nothing_may_be_written(tmp_path, monkeypat
         store.propose([proposal(0)])
     (folder / "lock").unlink()
     before = sorted(path.name for path in folder.iterdir())
-    monkeypatch.setattr("nas_core.store.os.access", lambda path, mode: False)
+    monkeypatch.setattr("nas_core.database.os.access", lambda path, mode: False)
     with RunStore.open(folder) as store:
         assert len(store.trials()) == 1
         assert sorted(path.name for path in folder.iterdir()) == before == ["run.sqlite"]

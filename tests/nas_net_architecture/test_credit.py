@@ -110,7 +110,9 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__[6:])
-@pytest.mark.parametrize("name", ["reinforce", "reinforce-independent", "ppo"])
+@pytest.mark.parametrize(
+    "name", ["reinforce", "reinforce-independent", pytest.param("ppo", marks=pytest.mark.slow)]
+)
 def test_learners(name, check):
     check(AGENTS[name].build)
 

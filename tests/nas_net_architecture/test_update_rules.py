@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from nas_core.agent import Proposal, Scored
+from nas_core.errors import UsageError
 from nas_core.spec import ChainSpec
 from nas_core.trainer.base import Epoch, Result, Status
 from nas_net_architecture import reinforce
+from nas_net_architecture.adam import Adam
+from nas_net_architecture.config import LearnerConfig
 from nas_net_architecture.controller import LSTMPolicy, LSTMShape
 from nas_net_architecture.independent import IndependentPolicy
 from nas_net_architecture.layout import Anchors, Layout
@@ -70,6 +73,22 @@ def test_baseline_first_is_smaller_and_zero_at_the_first_reward():
     advantage, _ = reinforce.advantages([0.9], first, 0.9, baseline_first=True)
     # b = (0.9 * 0.06 + 0.1 * 0.9) / 0.19
     assert advantage == pytest.approx([0.9 - 0.144 / 0.19])
+
+
+def test_adams_betas_are_those_asked_for():
+    weights = {"w": np.zeros(1)}
+    adam = Adam(weights, rate=0.1, clip_norm=None, betas=(0.5, 0.75))
+    adam.update({"w": np.array([2.0])})
+    assert weights["w"] == pytest.approx([-0.1])  # m = 1, v = 1; corrected: 2 and 4
+    adam.update({"w": np.array([0.0])})
+    # m = 0.5, v = 0.75; corrected: 0.5 / (1 - 0.25) and 0.75 / (1 - 0.5625)
+    assert weights["w"] == pytest.approx([-0.1 - 0.1 * (2 / 3) / math.sqrt(12 / 7)])
+
+
+@pytest.mark.parametrize("betas", [(0.5,), (0.5, 1.0), (-0.1, 0.9)])
+def test_betas_that_are_none_are_refused(betas):
+    with pytest.raises(UsageError, match="betas two numbers in"):
+        LearnerConfig(betas=betas)
 
 
 def test_importance_is_a_truncated_ratio():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,36 +10,24 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import NAS, nas, nas_here
 
-NAS = [sys.executable, "-c", "from nas_core.cli import main; main()"]
-
-
-def nas(*arguments, cwd, check=0, **options):
-    done = subprocess.run(
-        [*NAS, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        **options,
-    )
-    assert done.returncode == check, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
+from nas_core.cli.search import AGENTS, SPACES
+from nas_core.registry import OWN_TABLE, names
 
 
-def mock_search(cwd, run="R1", trials=60, seed=1, **options):
+def mock_search(cwd, run="R1", trials=60, seed=1, nas=nas_here):
     done = nas("search", "metaqnn", "--trainer", "mock", "--trials", trials, "--seed", seed,
-               "--run", run, "--json", cwd=cwd, **options)  # fmt: skip
+               "--run", run, "--json", cwd=cwd)  # fmt: skip
     return json.loads(done.stdout)
 
 
 def shown(cwd, run="R1"):
-    return json.loads(nas("show", run, "--json", cwd=cwd).stdout)["trials"]
+    return json.loads(nas_here("show", run, "--json", cwd=cwd).stdout)["trials"]
 
 
 def test_mock_search_prints_what_it_promises(tmp_path):
-    found = mock_search(tmp_path, trials=300)
+    found = mock_search(tmp_path, trials=300, nas=nas)
     assert found["trials"] == 300
     assert 100 < found["unique"] < 300
     assert {"text", "digest", "score"} <= set(found["best"])
@@ -62,8 +51,8 @@ def test_the_same_seed_gives_the_same_sequence(tmp_path):
 
 def test_random_agents_have_no_epsilon(tmp_path):
     found = json.loads(
-        nas("search", "metaqnn", "--trainer", "mock", "--agent", "random", "--trials", 10,
-            "--run", "R", "--json", cwd=tmp_path).stdout
+        nas_here("search", "metaqnn", "--trainer", "mock", "--agent", "random", "--trials", 10,
+                 "--run", "R", "--json", cwd=tmp_path).stdout
     )  # fmt: skip
     assert found["mean_by_epsilon"] == {}
     assert {row["epsilon"] for row in shown(tmp_path, "R")} == {None}
@@ -71,33 +60,36 @@ def test_random_agents_have_no_epsilon(tmp_path):
 
 def test_looking_at_a_run(tmp_path):
     mock_search(tmp_path)
-    assert "architecture" in nas("show", "R1", cwd=tmp_path).stdout
-    assert "val accuracy" in nas("show", "R1", 0, cwd=tmp_path).stdout
+    assert "architecture" in nas_here("show", "R1", cwd=tmp_path).stdout
+    assert "val accuracy" in nas_here("show", "R1", 0, cwd=tmp_path).stdout
     assert (
-        json.loads(nas("show", "R1", 0, "--json", cwd=tmp_path).stdout)["result"]["status"] == "ok"
+        json.loads(nas_here("show", "R1", 0, "--json", cwd=tmp_path).stdout)["result"]["status"]
+        == "ok"
     )
-    assert "C(" in nas("show", "R1", "--q", cwd=tmp_path).stdout
-    table = json.loads(nas("show", "R1", "--q", "--json", cwd=tmp_path).stdout)["q"]
+    assert "C(" in nas_here("show", "R1", "--q", cwd=tmp_path).stdout
+    table = json.loads(nas_here("show", "R1", "--q", "--json", cwd=tmp_path).stdout)["q"]
     assert table[0]["state"] == ["start", 0, 0, 0, 8]
-    best = json.loads(nas("best", "R1", "--top", 3, "--json", cwd=tmp_path).stdout)["best"]
+    best = json.loads(nas_here("best", "R1", "--top", 3, "--json", cwd=tmp_path).stdout)["best"]
     assert [row["score"] for row in best] == sorted((r["score"] for r in best), reverse=True)
-    assert "R1" in nas("runs", ".", cwd=tmp_path).stdout
-    nas("report", "R1", "--out", "page.html", cwd=tmp_path)
+    assert "R1" in nas_here("runs", ".", cwd=tmp_path).stdout
+    nas_here("report", "R1", "--out", "page.html", cwd=tmp_path)
     assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_a_finished_run_can_be_extended(tmp_path):
     mock_search(tmp_path, trials=30)
     before = shown(tmp_path)
-    found = json.loads(nas("resume", "R1", "--trials", "+20", "--json", cwd=tmp_path).stdout)
+    found = json.loads(nas_here("resume", "R1", "--trials", "+20", "--json", cwd=tmp_path).stdout)
     assert found["trials"] == 50
     assert shown(tmp_path)[:30] == before
-    assert json.loads(nas("resume", "R1", "--json", cwd=tmp_path).stdout)["trials"] == 50
+    assert json.loads(nas_here("resume", "R1", "--json", cwd=tmp_path).stdout)["trials"] == 50
 
 
 def test_options_from_a_file(tmp_path):
     (tmp_path / "plan.toml").write_text('trainer = "mock"\ntrials = 7\nseed = 3\n')
-    done = nas("search", "metaqnn", "--config", "plan.toml", "--run", "R", "--json", cwd=tmp_path)
+    done = nas_here(
+        "search", "metaqnn", "--config", "plan.toml", "--run", "R", "--json", cwd=tmp_path
+    )
     assert json.loads(done.stdout)["trials"] == 7
 
 
@@ -127,16 +119,39 @@ def test_options_from_a_file(tmp_path):
 )  # fmt: skip
 def test_wrong_usage_is_one_clear_line(tmp_path, arguments, code, words):
     (tmp_path / "bad.toml").write_text("bogus = 1\n")
-    done = nas(*arguments, cwd=tmp_path, check=code)
+    done = nas_here(*arguments, cwd=tmp_path, check=code)
     assert words in done.stderr
     assert done.stdout == ""
     if "Usage:" not in done.stderr:
         assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_process_says_and_returns_the_same(tmp_path):
+    done = nas("search", "bogus", cwd=tmp_path, check=2)
+    assert done.stderr.startswith("nas: expected a search space among chain, metaqnn")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_help_names_every_space_and_agent(tmp_path):
+    words = set(re.findall(r"[\w-]+", f"{SPACES} {AGENTS}"))
+    assert {*names("nas.spaces"), *names("nas.agents"), OWN_TABLE} <= words
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["search", "resume", "runs", "show", "best", "report", "retrain", "predict", "compare",
+     "doctor", "data leaves", "data import", "data check", "data show", "data table"],
+)  # fmt: skip
+def test_every_help_has_an_example(tmp_path, verb):
+    assert (
+        f"nas {verb}"
+        in nas_here(*verb.split(), "--help", cwd=tmp_path).stdout.split("Examples:")[1]
+    )
+
+
 def test_a_used_run_folder_is_refused(tmp_path):
     mock_search(tmp_path, trials=5)
-    done = nas("search", "metaqnn", "--trainer", "mock", "--run", "R1", cwd=tmp_path, check=1)
+    done = nas_here("search", "metaqnn", "--trainer", "mock", "--run", "R1", cwd=tmp_path, check=1)
     assert "nas resume R1" in done.stderr
 
 
@@ -187,7 +202,8 @@ def slow_search(cwd, run):
 
 
 def wait_for_trials(folder: Path, count: int) -> None:
-    from nas_core.store import DATABASE, RunStore
+    from nas_core.database import DATABASE
+    from nas_core.store import RunStore
 
     for _ in range(1000):
         if (folder / DATABASE).exists():
@@ -198,6 +214,7 @@ def wait_for_trials(folder: Path, count: int) -> None:
     raise AssertionError("the search does not get on")
 
 
+@pytest.mark.slow
 def test_killed_at_ten_moments_a_run_ends_with_the_uninterrupted_sequence(tmp_path):
     mock_search(tmp_path, "whole", trials=80)
     driver = slow_search(tmp_path, "parts")
@@ -210,12 +227,17 @@ def test_killed_at_ten_moments_a_run_ends_with_the_uninterrupted_sequence(tmp_pa
                 [*NAS, "resume", "parts"], cwd=tmp_path,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
-    nas("resume", "parts", cwd=tmp_path)
+    nas_here("resume", "parts", cwd=tmp_path)
     assert shown(tmp_path, "parts") == shown(tmp_path, "whole")
 
 
 @pytest.mark.parametrize(
-    ("signals", "code"), [([signal.SIGINT], 130), ([signal.SIGTERM], 143), ([signal.SIGHUP], 143)]
+    ("signals", "code"),
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        pytest.param([signal.SIGHUP], 143, marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_runs_say_how_to_go_on(tmp_path, signals, code):
     driver = slow_search(tmp_path, "R")
@@ -226,7 +248,7 @@ def test_interrupted_runs_say_how_to_go_on(tmp_path, signals, code):
     assert driver.returncode == code, errors
     assert "nas resume" in errors
     assert "Traceback" not in errors
-    nas("resume", "R", cwd=tmp_path)
+    nas_here("resume", "R", cwd=tmp_path)
     assert len(shown(tmp_path, "R")) == 80
 
 

@@ -1,28 +1,16 @@
 """`nas compare` and tables as a user types them: figures, exit codes and one-line errors."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command_line import nas_here
 from tiny_tables import macro_npz, nb201_npz, own_json
-
-NAS = [sys.executable, "-c", "from nas_core.cli import main; main()"]
-
-
-def nas(*arguments, cwd, check=0):
-    done = subprocess.run(
-        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=100
-    )
-    assert done.returncode == check, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def test_compare_writes_what_it_promises(tmp_path):
     table = macro_npz(tmp_path / "m.npz")
-    done = nas("compare", "--space", "nasbench_macro", "--table", table, "--agents", "evolution",
+    done = nas_here("compare", "--space", "nasbench_macro", "--table", table, "--agents", "evolution",
                "--evaluations", "10,20", "--seeds", "4", "--json", "out.json", "--plot", "p.svg",
                cwd=tmp_path)  # fmt: skip
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
@@ -37,17 +25,19 @@ def test_compare_writes_what_it_promises(tmp_path):
 
 def test_an_own_table_is_searched_without_code(tmp_path):
     own_json(tmp_path / "t.json")
-    done = nas("search", "table", "--table", "t.json", "--search-column", "val",
+    done = nas_here("search", "table", "--table", "t.json", "--search-column", "val",
                "--report-columns", "test", "--agent", "local-search", "--trials", "30", "--run",
                "R", "--json", cwd=tmp_path)  # fmt: skip
     found = json.loads(done.stdout)
     assert found["best"]["text"] == "pool conv3"
     assert found["table"] == {"test": 15.0}
-    nas("report", "R", cwd=tmp_path)
+    nas_here("report", "R", cwd=tmp_path)
     page = (tmp_path / "R" / "report.html").read_text()
     assert "In the published table" in page
     assert "15.000" in page
-    assert json.loads(nas("best", "R", "--json", cwd=tmp_path).stdout)["best"][0]["score"] == 0.9
+    assert (
+        json.loads(nas_here("best", "R", "--json", cwd=tmp_path).stdout)["best"][0]["score"] == 0.9
+    )
 
 
 def one_line(done):
@@ -80,5 +70,5 @@ def test_bad_input_is_one_clear_line(tmp_path, arguments, words):
     values = np.full(15_625, 50.0)
     values[7] = np.nan
     nb201_npz(tmp_path / "nan.npz", cifar100_test_acc_200ep=values)
-    assert words in one_line(nas(*arguments, cwd=tmp_path, check=2))
+    assert words in one_line(nas_here(*arguments, cwd=tmp_path, check=2))
     assert not (tmp_path / "runs").exists()

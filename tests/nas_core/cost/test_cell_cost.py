@@ -55,7 +55,7 @@ def test_one_normal_cell_by_hand():
     assert [row.parameters for row in got.layers] == [124, 168, 50]
     assert [row.macs for row in got.layers] == [108 * 64, (16 + 52 + 52) * 64, 40]
     assert got.shapes == ((8, 8, 4), (8, 8, 4), (10,))
-    assert got.output_shape == (10,)
+    assert got.shapes[-1] == (10,)
 
 
 def test_a_reduction_cell_by_hand():
@@ -81,7 +81,7 @@ def test_too_small_an_image():
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(16), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(16, 64))]
+    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 64))]
 )
 def test_counts_and_shapes_equal_the_built_model(seed):
     from nas_core.trainer.build_cell import build_cell_model
@@ -92,7 +92,7 @@ def test_counts_and_shapes_equal_the_built_model(seed):
     model = build_cell_model(spec, shape)
     assert got.parameters == model.count_params()
     outputs = model.output if spec.auxiliary_head else {"classifier": model.output}
-    assert all(tensor.shape == (None, *got.output_shape) for tensor in outputs.values())
+    assert all(tensor.shape == (None, *got.shapes[-1]) for tensor in outputs.values())
     assert_same_maps(got, model, spec)
 
 

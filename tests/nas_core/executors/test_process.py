@@ -258,6 +258,7 @@ def test_a_killed_fork_server_is_replaced(make: Make) -> None:
     assert server_pid() != pid
 
 
+@pytest.mark.slow
 def test_the_driver_does_not_grow_over_a_hundred_children(make: Make) -> None:
     executor = make(Faulty("exit_three", bad=tuple(range(0, 120, 3))), 2, gpu="never")
     run(executor, 20)

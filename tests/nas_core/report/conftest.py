@@ -50,6 +50,12 @@ TRIALS: list[Trial] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def no_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes seconds and has tests of its own (test_report_comparison.py)."""
+    monkeypatch.setattr("nas_core.report.page.comparison_of", lambda run, config: {})
+
+
 @pytest.fixture
 def write_run(tmp_path: Path) -> Write:
     """Return a function that makes a run folder from trials and returns it."""

@@ -92,7 +92,7 @@ def test_the_figures_are_the_stores(write_run):
     page = page_of(run)
     assert (run / "report.html").is_file()
     assert "7 proposals tried 5 different networks (2 failed)" in page.text
-    assert "reached 0.8125 on validation images" in page.text
+    assert "reached 0.8125 on the validation split" in page.text
     for figure in (
         "trials 7 of 8", "different networks 5", "trained children 5", "failed children 2",
         "waiting or running 1", "wall-clock time 21.5 s", "state interrupted",
@@ -213,14 +213,14 @@ def test_phases_run_through_all_colours(write_run):
 def test_no_retraining_no_section(write_run):
     text = page_of(write_run()).text
     assert "Retrained and tested" not in text
-    assert "The test images were never opened" in text
+    assert "The test split was never opened" in text
 
 
 def test_the_winner_is_chosen_on_validation_not_on_test(write_run):
     run = write_run()
     (run / "retrain.json").write_text(json.dumps(retraining()))
     text = page_of(run).text
-    assert "the one chosen after retraining 0.8900 ± 0.0141 on test images" in text
+    assert "the one chosen after retraining 0.8900 ± 0.0141 on the test split" in text
     assert "chosen [C(1,1,1), SM(2)] 0.7000 0.9100 ± 0.0141 0.8900 ± 0.0141 2" in text
     assert "Rank correlation" not in text
 
@@ -240,7 +240,7 @@ def test_all_that_retraining_found_is_shown(write_run):
     (run / "test_openings.jsonl").write_text(json.dumps(opening) + "\n[1]\n{torn")
     text = page_of(run).text
     for words in (
-        "retrained scores: -0.50", "17 of 20 images right",
+        "retrained scores: -0.50", "17 of 20 examples right",
         "oak 8 2", "elm 1 9", "oak 0.800", "by hand by-hand-net – 0.7000 1",
         "retrained, test 0.9900", "2030-01-02T03:04:05+00:00 final leaves",
     ):  # fmt: skip

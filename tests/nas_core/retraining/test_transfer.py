@@ -1,10 +1,9 @@
 """A found cell on another data set, rebuilt and with inherited weights, as a user types it."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from command_line import nas
 from tiny_data import CLASSES, write_tiny
 
 from nas_core.errors import UsageError
@@ -16,18 +15,8 @@ from nas_core.summary import ranked
 from nas_core.trainer.build import build_model
 from nas_core.trainer.recipe import Recipe
 
-NAS = [sys.executable, "-c", "from nas_core.cli import main; main()"]
 WIDE, NARROW = (ChainSpec.from_text(f"[C({n},3,1), GAP, SM({n})]") for n in (6, 4))
 RECIPE = Recipe(image_size=8)
-
-
-def nas(*arguments, cwd, check=0):
-    done = subprocess.run(
-        [*NAS, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == check, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

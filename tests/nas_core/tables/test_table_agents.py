@@ -21,7 +21,7 @@ def test_reinforce_is_the_published_independent_policy(preset):
     found = agent("reinforce", preset=preset)
     assert found.name == "reinforce"
     assert found._config == TABLE
-    for field in ("policy", "batch", "baseline_decay", "baseline_first", "clip_norm", "algorithm"):
+    for field in ("policy", "batch", "baseline_first", "clip_norm", "algorithm", "scaled"):
         assert getattr(TABLE, field) == getattr(NAS_BENCH_201, field)
     assert agent("reinforce", space="nasnet")._config == QUICK_LSTM
 
@@ -35,9 +35,9 @@ def test_the_first_reward_initialises_the_baseline():
         metrics += [found.observe([Scored(proposal, reward, Result(Status.OK, score=reward))])]
     assert metrics[0]["baseline"] == pytest.approx(0.7)
     assert metrics[0]["advantage"] == pytest.approx(0.0)
-    # bias-corrected moving average: (0.9 * 0.7 + 0.9) / 1.9
-    assert metrics[1]["baseline"] == pytest.approx(1.53 / 1.9)
-    assert metrics[1]["advantage"] == pytest.approx(0.9 - 1.53 / 1.9)
+    # bias-corrected moving average: (0.8 * 0.7 + 0.9) / 1.8
+    assert metrics[1]["baseline"] == pytest.approx(1.46 / 1.8)
+    assert metrics[1]["advantage"] == pytest.approx(0.9 - 1.46 / 1.8)
 
 
 def test_metaqnn_has_its_schedule_for_tables():

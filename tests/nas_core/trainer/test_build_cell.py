@@ -136,6 +136,7 @@ def test_the_plain_copy_is_standard_keras_and_answers_the_same(tmp_path, total_s
     assert plain.count_params() == cost(replace(spec, auxiliary_head=False), (8, 8, 3)).parameters
 
 
+@pytest.mark.slow
 def test_a_cell_network_with_everything_learns():
     cell = Cell((Block(0, 1, "conv3", "max3"),))
     spec = replace(SPEC, normal=cell, reduction=cell, repeats=(1, 0), auxiliary_head=True)

@@ -106,7 +106,7 @@ def built_shape(model, layer, index):
 
 
 @pytest.mark.parametrize(
-    "block", [0, 1, *(pytest.param(block, marks=pytest.mark.slow) for block in range(2, 8))]
+    "block", [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 8))]
 )
 def test_parameters_and_every_shape_are_equal(block):
     checked, joins = 0, 0
@@ -132,7 +132,7 @@ def compare(spec, shape):
         return False
     model = build_model(spec, shape)
     assert found.parameters == model.count_params(), spec.to_text()
-    assert model.output.shape == (None, *found.output_shape)
+    assert model.output.shape == (None, *found.shapes[-1])
     for index, (layer, row) in enumerate(zip(spec.layers, found.layers, strict=True)):
         got = built_shape(model, layer, index)
         assert got == row.shape or (got is None and isinstance(layer, GlobalAveragePool))

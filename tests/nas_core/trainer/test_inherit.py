@@ -137,6 +137,7 @@ def test_a_child_starts_from_the_models_weights(tiny, saved, monkeypatch):
     assert result.curve[0].learning_rate == 0.01
 
 
+@pytest.mark.slow
 def test_inherited_weights_are_used(tiny, tmp_path):
     """What one training has learned the next one knows in its first epoch."""
     learned = KerasTrainer(tiny.path, replace(RECIPE, epochs=8))

@@ -98,6 +98,7 @@ def test_a_rate_beyond_reason_diverges(tiny):
     assert result.parameters == 659
 
 
+@pytest.mark.slow
 def test_never_better_than_random(tmp_path):
     rng = np.random.default_rng(0)
     splits = {

@@ -106,7 +106,8 @@ def test_both_loops_train_alike(spec):
         np.testing.assert_allclose(left, right, rtol=0.02, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", ["adam", pytest.param("sgd", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_both_loops_train_embeddings_alike(name):
     """An embedding's gradient is sparse: the fused rules must still move every moment."""
     pixels = tiny_tokens()

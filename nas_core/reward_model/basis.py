@@ -1,0 +1,96 @@
+"""What is believed before any reward: independent normal weights on decisions and their pairs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas_core.errors import UsageError
+from nas_core.reward_model.quadratic import Coding, Places, Quadratic
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How much of an average architecture's variance comes from where, in squared normal scores.
+
+    Attributes:
+        constant: From the intercept.
+        single: From all decisions, each by itself.
+        shared: From how often each action is taken, wherever it is.
+        pairs: From all pairs of decisions; 0 leaves pairs out.
+    """
+
+    constant: float = 1.0
+    single: float = 1.0
+    shared: float = 1.0
+    pairs: float = 1.0
+
+    def __post_init__(self) -> None:
+        parts = (self.constant, self.single, self.shared, self.pairs)
+        if min(parts) < 0.0 or self.single + self.shared + self.pairs <= 0.0:
+            raise UsageError(
+                f"expected variances of 0 or more, one of them above 0, received {self}"
+            )
+
+
+EVEN = Prior()
+
+
+class Basis:
+    """The features with their prior variances: kernel, prior draws and weights by kernel."""
+
+    def __init__(self, coding: Coding, prior: Prior) -> None:
+        """Share out the prior's variances.
+
+        Args:
+            coding: The features.
+            prior: How much comes from where.
+        """
+        steps = coding.n_steps
+        self.coding = coding
+        self._constant = prior.constant
+        self._single = prior.single / steps
+        self._shared = prior.shared / steps**2
+        self._pair = prior.pairs / max(1, steps * (steps - 1) // 2)
+        apart = ~np.eye(steps, dtype=bool)
+        self._apart = apart.repeat(coding.n_actions, 0).repeat(coding.n_actions, 1)
+
+    def kernel(self, places: Places) -> np.ndarray:
+        """Return the prior covariance [N, N] of f at architectures.
+
+        With s decisions in common, s (s - 1) / 2 pairs are: no pair is ever written down.
+        """
+        hot = self.coding.one_hot(places)
+        same, counts = hot @ hot.T, self._counts(hot)
+        pairs = 0.5 * same * (same - 1.0)
+        return (
+            self._constant
+            + self._single * same
+            + self._shared * (counts @ counts.T)
+            + self._pair * pairs
+        )
+
+    def _counts(self, hot: np.ndarray) -> np.ndarray:
+        """Return how often each action is taken [N, A]."""
+        counts: np.ndarray = hot.reshape(len(hot), self.coding.n_steps, -1).sum(axis=1)
+        return counts
+
+    def combined(self, places: Places, alpha: np.ndarray) -> Quadratic:
+        """Return sum_n alpha_n k(x_n, .), for architectures x and numbers alpha [N]."""
+        hot = self.coding.one_hot(places)
+        taken = hot.T @ (hot * alpha[:, None])  # [D, D]
+        shared = self._shared * (alpha @ self._counts(hot))
+        single = self._single * np.diagonal(taken) + np.tile(shared, self.coding.n_steps)
+        weights = 0.5 * self._pair * taken * self._apart
+        np.fill_diagonal(weights, single)
+        return Quadratic(self._constant * float(alpha.sum()), weights)
+
+    def draw(self, rng: np.random.Generator) -> Quadratic:
+        """Return a function drawn from the prior."""
+        size, steps = self.coding.size, self.coding.n_steps
+        raw = rng.standard_normal((size, size))
+        # Half a pair's weight on either side: (r + r') sqrt(v) / sqrt(8) has the variance v / 4.
+        weights = np.sqrt(self._pair / 8.0) * (raw + raw.T) * self._apart
+        shared = np.sqrt(self._shared) * rng.standard_normal(self.coding.n_actions)
+        single = np.sqrt(self._single) * rng.standard_normal(size) + np.tile(shared, steps)
+        np.fill_diagonal(weights, single)
+        return Quadratic(float(np.sqrt(self._constant) * rng.standard_normal()), weights)
