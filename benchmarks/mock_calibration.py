@@ -28,6 +28,7 @@ KINDS = {"chain": ("metaqnn", "chain"), "cell": ("nasnet",)}
 IMAGE, CLASSES = (32, 32, 3), 10
 CHANCE = 1.0 / CLASSES
 HELD_OUT = 55  # of each space: those with the smallest digests
+LEAST = 150  # trainings to be fitted to: with fewer a space stays uncalibrated
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 ABOVE = 0.05  # the ceiling lies this much above the best accuracy seen
 TARGET = Path(surrogate.__file__).parent / surrogate.CALIBRATION
@@ -48,12 +49,13 @@ class Trainings:
     """
 
     def __init__(self, path: Path) -> None:
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = path.read_text().splitlines() if path.exists() else []
+        rows = [json.loads(line) for line in lines]
         firsts = {row["digest"]: row for row in rows if row["repeat"] == 0}
         seconds = {row["digest"]: _accuracy(row["result"]) for row in rows if row["repeat"] == 1}
         found = [features(spec_from_json(row["spec"]), IMAGE) for row in firsts.values()]
         results = [row["result"] for row in firsts.values()]
-        self.names = tuple(found[0][0])
+        self.names = tuple(found[0][0]) if found else ()
         self.values = np.array([[row[name] for name in self.names] for row, _ in found])
         self.macs = np.array([figures.macs for _, figures in found], float)
         self.accuracy = np.array([_accuracy(result) for result in results])
@@ -61,6 +63,9 @@ class Trainings:
         self.held = np.isin(list(firsts), sorted(firsts)[:HELD_OUT])
         self.curves = np.array([_curve(result) for result in results])
         self.seconds = np.array([result["seconds"] for result in results])
+
+    def __len__(self) -> int:
+        return len(self.accuracy)
 
     def retest(self) -> tuple[float, float]:
         """Return rank correlation and standard deviation of a score between two seeds."""
@@ -162,10 +167,14 @@ def main() -> None:
     options.add_argument("--trainings", type=Path, default=Path("runs/calibration"))
     options.add_argument("--write", action="store_true", help="replace the shipped coefficients")
     given = options.parse_args()
-    fits = {}
+    fits = dict(surrogate.calibration())
     for kind, names in KINDS.items():
         spaces = {name: Trainings(given.trainings / f"{name}.jsonl") for name in names}
-        fits[kind] = fitted(spaces)
+        ready = {name: part for name, part in spaces.items() if len(part) >= HELD_OUT + LEAST}
+        for name in set(spaces) - set(ready):
+            print(f"{name}: {len(spaces[name])} trainings are too few, it stays uncalibrated")
+        if ready:
+            fits[kind] = fitted(ready)
     print("| space | fitted to | held out | rank correlation | retest | noise |")
     print("|---|---|---|---|---|---|")
     for fit in fits.values():

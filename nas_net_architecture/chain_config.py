@@ -31,6 +31,7 @@ class ChainSpaceConfig:
         depths: Numbers of layers that a network may have, ascending.
         samples_per_depth: Trials after which the next depth is the only one (the published
             schedule adds two layers every 1,600); None: the depth is a decision like others.
+        average: Whether maps are averaged over their positions before the classifier.
         limits: Costs that masks keep every network within.
 
     Raises:
@@ -48,6 +49,7 @@ class ChainSpaceConfig:
     skips: bool = True
     depths: tuple[int, ...] = (6, 8, 10, 12, 14, 16, 18, 20)
     samples_per_depth: int | None = 1600
+    average: bool = True
     limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ QUICK_CHAIN = ChainSpaceConfig(
     dropouts=(0.0, 0.25),
     depths=(4,),
     samples_per_depth=None,
+    average=False,
     limits=Limits(parameters=2_000_000, macs=20_000_000, activation_bytes=4_000_000),
 )
 

@@ -53,11 +53,16 @@ class ChainLayer:
         return parts
 
 
-def chain_of(layers: list[ChainLayer], classes: int) -> ChainSpec:
+def chain_of(layers: list[ChainLayer], classes: int, average: bool) -> ChainSpec:
     """Return the network; layers that nobody reads are joined before the classifier.
 
     (Zoph & Le 2017, section 3.3: no input means the image; the image's place in the notation is
-    -1. The joined maps are averaged over their positions.)
+    -1.)
+
+    Args:
+        layers: As decided.
+        classes: Of the classifier.
+        average: Whether the joined maps are averaged over their positions before it.
     """
     chain: list[Layer] = []
     ends: list[int] = []  # position of each layer's last part
@@ -69,8 +74,10 @@ def chain_of(layers: list[ChainLayer], classes: int) -> ChainSpec:
         ends.append(len(chain) - 1)
     read = {source for layer in layers for source in layer.sources}
     last = tuple(end for number, end in enumerate(ends) if number not in read)
-    pooled = GlobalAveragePool(inputs=_short(last, len(chain)))
-    return ChainSpec((*chain, pooled, Softmax(classes)))
+    inputs = _short(last, len(chain))
+    if not average:
+        return ChainSpec((*chain, Softmax(classes, inputs=inputs)))
+    return ChainSpec((*chain, GlobalAveragePool(inputs=inputs), Softmax(classes)))
 
 
 def _short(inputs: tuple[int, ...], position: int) -> tuple[int, ...]:
@@ -86,7 +93,9 @@ def layers_of(spec: ChainSpec) -> list[ChainLayer]:
     """
     layers: list[ChainLayer] = []
     number_at: dict[int, int] = {}  # position of a part -> number of its layer
-    for position, part in enumerate(spec.layers[:-2]):
+    for position, part in enumerate(spec.layers[:-1]):
+        if isinstance(part, GlobalAveragePool):
+            break
         if isinstance(part, Conv):
             read = [source for source in spec.sources(position) if source >= 0]
             layers.append(_fresh(part, tuple(sorted({number_at[source] for source in read}))))

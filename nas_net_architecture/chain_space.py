@@ -207,7 +207,7 @@ class ChainSpace:
             elif decision.kind not in ("skip", "depth"):
                 chosen[decision.layer][decision.kind] = value
         layers = [_layer(row, tuple(read)) for row, read in zip(chosen, sources, strict=True)]
-        return chain_of(layers, self.classes)
+        return chain_of(layers, self.classes, self._config.average)
 
     def encode(self, spec: Spec) -> tuple[int, ...]:
         """Return the actions that lead to `spec`.

@@ -2,7 +2,7 @@
 
 The coefficients are in ``calibration.json`` beside this file, which
 ``benchmarks/mock_calibration.py`` writes, with the rank correlation that they reach on
-architectures that they were not fitted to.
+architectures that they were not fitted to. Coefficients without such evidence are made up.
 
     share = 1 / (1 + exp(-(offset + sum_k weight_k term_k)))
     accuracy = chance + (ceiling - chance) * share

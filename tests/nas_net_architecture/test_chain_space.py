@@ -82,7 +82,7 @@ TIGHT = Limits(parameters=20_000, macs=5_000_000, activation_bytes=700_000)
         (replace(PAPER_CHAIN, depths=(4, 6)), 300),
         (replace(PLAIN, skips=False), 300),
         (QUICK_CHAIN, 50),
-        (replace(QUICK_CHAIN, limits=TIGHT), 30),
+        (replace(QUICK_CHAIN, limits=TIGHT, average=True), 30),
         (replace(PLAIN, strides=(1, 2, 3), pools=(1, 3)), 60),
     ],
 )

@@ -56,11 +56,16 @@ def test_random_architectures_differ():
 
 def test_the_shipped_fits_rank_unseen_architectures():
     found = [row for fit in surrogate.calibration().values() for row in fit.evidence]
-    assert {row.space for row in found} == {"metaqnn", "chain", "nasnet"}
+    assert "metaqnn" in {row.space for row in found}
     for row in found:
         assert row.fitted >= 150
         assert row.held_out >= 50
         assert row.retest >= row.spearman - 0.05 >= 0.65
+
+
+def test_what_is_not_calibrated_says_so():
+    assert "not calibrated for text" in surrogate.evidence_line("text")
+    assert "fitted to" in surrogate.evidence_line("metaqnn")
 
 
 def test_what_sees_nothing_is_worse_than_what_does():
