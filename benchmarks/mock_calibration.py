@@ -1,7 +1,7 @@
 """Fit the mock to real trainings, and measure how well it ranks architectures it has not seen.
 
-    python benchmarks/mock_trainings.py --out runs/calibration        # an hour of real trainings
-    python benchmarks/mock_calibration.py --trainings runs/calibration --write
+    python benchmarks/mock_trainings.py --out benchmarks/trainings        # an hour of real trainings
+    python benchmarks/mock_calibration.py --trainings benchmarks/trainings --write
 
 The architectures are split by digest: 55 of each space are held out and never fitted to.
 Ridge regression on the logits of the accuracy; its penalty is chosen by cross-validation within
@@ -164,7 +164,7 @@ def fitted(spaces: dict[str, Trainings]) -> Fit:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--trainings", type=Path, default=Path("runs/calibration"))
+    options.add_argument("--trainings", type=Path, default=Path("benchmarks/trainings"))
     options.add_argument("--write", action="store_true", help="replace the shipped coefficients")
     given = options.parse_args()
     fits = dict(surrogate.calibration())

@@ -1,6 +1,6 @@
 """Real trainings of random architectures on leaves: what the mock is calibrated with.
 
-    python benchmarks/mock_trainings.py --out runs/calibration --specs 210 --retests 40
+    python benchmarks/mock_trainings.py --out benchmarks/trainings --specs 210 --retests 40
 
 Draws uniformly legal decisions in each image space, trains every different architecture once with
 the space's quick recipe, and some of them again with another seed. One JSON line for each goes to
@@ -74,7 +74,7 @@ def collect(space_name: str, folder: Path, count: int, retests: int, workers: in
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--out", type=Path, default=Path("runs/calibration"))
+    options.add_argument("--out", type=Path, default=Path("benchmarks/trainings"))
     options.add_argument("--spaces", default=",".join(SPACES))
     options.add_argument("--specs", type=int, default=210)
     options.add_argument("--retests", type=int, default=40)
