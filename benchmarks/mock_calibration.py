@@ -1,7 +1,7 @@
 """Fit the mock to real trainings, and measure how well it ranks architectures it has not seen.
 
-    python benchmarks/mock_trainings.py --out benchmarks/trainings        # an hour of real trainings
-    python benchmarks/mock_calibration.py --trainings benchmarks/trainings --write
+    python benchmarks/mock_trainings.py          # real trainings, an hour or two
+    python benchmarks/mock_calibration.py --write
 
 The architectures are split by digest: 55 of each space are held out and never fitted to.
 Ridge regression on the logits of the accuracy; its penalty is chosen by cross-validation within

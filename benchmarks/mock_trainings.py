@@ -1,6 +1,6 @@
 """Real trainings of random architectures on leaves: what the mock is calibrated with.
 
-    python benchmarks/mock_trainings.py --out benchmarks/trainings --specs 210 --retests 40
+    python benchmarks/mock_trainings.py --specs 210 --retests 40
 
 Draws uniformly legal decisions in each image space, trains every different architecture once with
 the space's quick recipe, and some of them again with another seed. One JSON line for each goes to
