@@ -97,6 +97,7 @@ def test_an_interrupted_run_loses_and_doubles_nothing(tmp_path, polls):
     assert sorted(trial for trial, _, _ in agent.told) == list(range(12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["reinforce", pytest.param("ppo", marks=pytest.mark.slow)])
 def test_a_controller_learns_from_stale_samples(tmp_path, algorithm):
     config = replace(QUICK_LSTM, algorithm=algorithm, learning_rate=0.01)

@@ -54,6 +54,7 @@ def test_every_planted_mistake_is_named(cls):
     assert BUGS[cls] in mistakes(examined(cls))
 
 
+@pytest.mark.slow
 def test_a_declared_baseline_first_is_reported_not_failed():
     findings = examined(BaselineFirstDeclared)
     assert mistakes(findings) == set()

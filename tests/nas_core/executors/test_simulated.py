@@ -106,6 +106,7 @@ def test_in_order_of_arrival_64_workers_are_busy(tmp_path):
     assert found.summary["busy"] >= 0.95
 
 
+@pytest.mark.slow
 def test_in_order_of_arrival_runs_repeat(tmp_path):
     short = [
         search(tmp_path / name, 8, trials=60, agent="reinforce", asynchronous=True).summary
