@@ -1,6 +1,5 @@
 """Search and resume from Python; the command line calls these two functions."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +13,7 @@ from nas_core.database import DATABASE
 from nas_core.errors import RunError, UsageError
 from nas_core.executors.base import Executor
 from nas_core.executors.machine import cores, gpus
+from nas_core.files import as_read_back
 from nas_core.interrupts import gentle_interrupts
 from nas_core.loop import SearchLoop, Settings, Stop
 from nas_core.plan import CUSTOM, Plan, versions
@@ -22,7 +22,7 @@ from nas_core.reuse import reuse
 from nas_core.space import SearchSpace
 from nas_core.store import RunStore, TrialRow
 from nas_core.summary import summarise
-from nas_core.trainer.base import Trainer
+from nas_core.trainer.base import Trainer, credits_repeats
 
 RUNS = Path("runs")
 CONTROL = "control"  # folder of the control's run, inside the run
@@ -147,16 +147,10 @@ def _config(plan: Plan, parts: Parts) -> dict[str, Any]:
     space = parts.space
     return {
         "plan": plan.to_json(),
-        "identity": _plain(parts.identity()),
+        "identity": as_read_back(parts.identity()),
         "actions": [space.describe(action) for action in range(space.n_actions)],
         "versions": versions(),
     }
-
-
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
-    """Return values as JSON reads them back, tuples as lists, for comparing."""
-    plain: dict[str, Any] = json.loads(json.dumps(value))
-    return plain
 
 
 def resume(
@@ -191,7 +185,7 @@ def resume(
         plan = Plan.from_json(config["plan"])
         plan = replace(plan, trials=plan.trials + more_trials)
         parts = assemble(plan, own)
-        _check_unchanged(config["identity"], _plain(parts.identity()))
+        _check_unchanged(config["identity"], as_read_back(parts.identity()))
         if plan.reuse is not None and store.agent_state() is None:  # else its state holds them
             reuse(parts.agent, parts.space, Path(plan.reuse))
         if more_trials > 0:
@@ -233,7 +227,7 @@ def _sit(
         target=plan.target,
         threads=plan.threads,
         asynchronous=plan.asynchronous,
-        credits=not getattr(parts.trainer, "repeats", False),
+        credits=credits_repeats(parts.trainer),
     )
     loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
     with store.transaction():

@@ -96,11 +96,10 @@ def assemble(plan: Plan, own: Own) -> Parts:
         )
     trainer, seen = _trainer(plan, own)
     space = own.space
-    if space is None:  # a table brings its own space
-        table_space = getattr(trainer, "space", None) if plan.trainer == "table" else None
-        space = table_space or build_space(
-            plan.space, plan.preset, seen.shape, seen.classes, seen.words
-        )
+    if space is None:
+        space = seen.space
+    if space is None:
+        space = build_space(plan.space, plan.preset, seen.shape, seen.classes, seen.words)
     agent = own.agent
     if agent is None:
         agent = agent_of(plan, space)
@@ -116,12 +115,13 @@ def agent_of(plan: Plan, space: SearchSpace[Any]) -> Agent:
 
 @dataclass(frozen=True)
 class _Seen:
-    """The examples that networks see: shape, classes, vocabulary, the data set's digest."""
+    """The examples that networks see: shape, classes, vocabulary, digest; a table's own space."""
 
     shape: tuple[int, int, int]
     classes: int
     words: int | None = None
     digest: str | None = None
+    space: SearchSpace[Any] | None = None
 
 
 def _kind(plan: Plan) -> str | None:
@@ -136,7 +136,8 @@ def _trainer(plan: Plan, own: Own) -> tuple[Trainer, _Seen]:
 
         wanted = plan_of(plan)
         table = table_trainer(open_table(plan.space, wanted.path), wanted)
-        return table, _Seen(table.space.image_shape, IMAGE.mock_classes, digest=table.source)
+        space = table.space
+        return table, _Seen(space.image_shape, IMAGE.mock_classes, None, table.source, space)
     if plan.trainer != "real":
         kind = KINDS[_kind(plan) or IMAGE.name]
         seen = _Seen(kind.mock_shape, kind.mock_classes, kind.mock_words)

@@ -73,6 +73,12 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def as_read_back(value: dict[str, Any]) -> dict[str, Any]:
+    """Return values as JSON reads them back, tuples as lists, for comparing."""
+    plain: dict[str, Any] = json.loads(json.dumps(value))
+    return plain
+
+
 def read_json(path: Path) -> Any:
     """Return a JSON file's values.
 

@@ -1,20 +1,19 @@
 """Looking into a run's agent: rebuilt from the stored plan and state, without opening any data."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nas_core.agent import Agent, Explains, Preference, Scored
 from nas_core.assembly import agent_of
 from nas_core.errors import NasError, RunError
+from nas_core.files import as_read_back
 from nas_core.kinds import IMAGE
 from nas_core.ledger import Ledger
 from nas_core.plan import CUSTOM, Plan
 from nas_core.registry import build_space
 from nas_core.space import SearchSpace
-from nas_core.store import RunStore
+from nas_core.store import METRICS, RunStore
 
-METRICS = "metrics"  # the event of an update: what the agent's `observe` returned
 ENTROPY = "entropy"  # the metric that policies log
 
 
@@ -115,7 +114,7 @@ def _space(store: RunStore, plan: Plan) -> SearchSpace[Any]:
         space = build_space(plan.space, plan.preset, tuple(shape), classes, identity.get("words"))
     except NasError as error:
         raise RunError(f"cannot build the space of {store.folder} again: {error}") from error
-    if json.loads(json.dumps(space.config())) != identity:  # tuples as lists
+    if as_read_back(space.config()) != identity:
         raise RunError(
             f"expected the space {plan.space} as {store.folder} was searched in, this version has "
             "another: look with the version that ran it (nas report names it)"

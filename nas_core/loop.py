@@ -20,7 +20,7 @@ from nas_core.executors.simulated import SIMULATED_SECONDS
 from nas_core.ledger import Ledger
 from nas_core.order import ByArrival, ByProposal, Order
 from nas_core.seeding import derived_seed
-from nas_core.store import RECOMMENDED, RunStore, TrialRow
+from nas_core.store import METRICS, RECOMMENDED, RunStore, TrialRow
 from nas_core.trainer.base import Job
 
 POLL_SECONDS = 0.25
@@ -225,7 +225,7 @@ class SearchLoop:
         metrics = self._agent.observe(scored)
         self._store.mark_observed({item.proposal.trial: item.reward for item in scored}, before)
         if metrics:
-            self._store.add_event("metrics", {"trial": before, **metrics})
+            self._store.add_event(METRICS, {"trial": before, **metrics})
         self._ledger.observe(group)
         return True
 

@@ -23,6 +23,7 @@ from nas_core.spec import Spec, spec_from_json
 from nas_core.trainer.base import Result, Status
 
 FORMAT = 1
+METRICS = "metrics"  # the event of an update: what the agent's `observe` returned
 RECOMMENDED = "recommended"  # in `meta`: the trial that an agent recommends by itself
 
 _SCHEMA = """

@@ -84,7 +84,9 @@ def simulated(store: RunStore, rows: Sequence[TrialRow]) -> dict[str, float]:
     seconds = store.meta(SIMULATED_SECONDS)
     if seconds is None:
         return {}
-    spent = fsum(row.seconds or 0.0 for row in rows if row.credited_from is None)
+    spent = fsum(
+        row.seconds for row in rows if row.credited_from is None and row.seconds is not None
+    )
     paid = float(seconds) * int(store.config["plan"]["workers"])
     busy = spent / paid if paid > 0.0 else 1.0
     return {SIMULATED_SECONDS: round(float(seconds), 3), "busy": round(busy, 4)}

@@ -24,6 +24,7 @@ from nas_core.executors.lifeline import die_with_parent
 from nas_core.executors.main_module import hidden_main
 from nas_core.loop import Settings
 from nas_core.plan import Plan
+from nas_core.trainer.base import credits_repeats
 
 CHUNKS = 8  # of one agent's seeds per worker: enough for an even load and a live progress
 BEST_OBSERVED = " (best observed)"  # beside what an agent recommends itself
@@ -41,8 +42,7 @@ def run_seeds(plan: Plan, agent: str, seeds: Sequence[int]) -> Found:
     found: Found = {}
     for seed in seeds:
         wanted = replace(plan, agent=agent, seed=seed)
-        credits = not getattr(arena.trainer, "repeats", False)
-        settings = Settings(trials=plan.trials, seed=seed, credits=credits)
+        settings = Settings(trials=plan.trials, seed=seed, credits=credits_repeats(arena.trainer))
         fresh = agent_of(wanted, arena.space)
         if isinstance(fresh, Recommends):
             watch = Recommendations(fresh)

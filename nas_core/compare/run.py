@@ -135,10 +135,10 @@ def _curves(
                 known[actions] = reports(spec_of(space, actions))
     metrics = list(next(iter(known.values()), {}))
     curves = {}
-    for agent in agents:
-        lines = [found[agent, seed] for seed in range(seeds)]
-        for metric in metrics:
-            values = {actions: report[metric] for actions, report in known.items()}
+    for metric in metrics:
+        values = {actions: report[metric] for actions, report in known.items()}
+        for agent in agents:
+            lines = [found[agent, seed] for seed in range(seeds)]
             curves[agent, metric] = np.stack([_curve(line, values, trials) for line in lines])
     return curves
 

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from nas_core.inspection import METRICS
 from nas_core.report.data import ReportData
 from nas_core.report.markup import NOTHING, Html, accuracy, duration, esc, facts, plural
 from nas_core.report.pictures import picture
 from nas_core.report.retraining import chosen, retrained
-from nas_core.store import TrialRow
+from nas_core.store import METRICS, TrialRow
 from nas_core.summary import failures, ranked
 
 TITLES = {"metaqnn": "MetaQNN", "nasnet": "NASNet", "random": "Random search"}

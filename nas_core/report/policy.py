@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from nas_core.inspection import ENTROPY, METRICS
+from nas_core.inspection import ENTROPY
 from nas_core.report.charts import Dot, Frame, chart, curve, dots
 from nas_core.report.data import ReportData
 from nas_core.report.markup import Html, figure, is_number, legend, section
 from nas_core.report.scales import counted, fitted
+from nas_core.store import METRICS
 
 SMOOTHED = 20  # parts of the run that a trend averages over: short runs are shown as they are
 Update = dict[str, float]

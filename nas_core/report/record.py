@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
-from nas_core.inspection import METRICS
 from nas_core.report.data import ReportData
 from nas_core.report.markup import Html, duration, esc, facts, figure, plural, section, short, table
 from nas_core.report.overview import moment
-from nas_core.store import TrialRow
+from nas_core.store import METRICS, TrialRow
 from nas_core.summary import failures
 
 LATEST = 50

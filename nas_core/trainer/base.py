@@ -112,6 +112,15 @@ def failed(status: Status, message: str, seconds: float = 0.0) -> Result:
     return Result(status=status, message=line[:500], seconds=seconds)
 
 
+def credits_repeats(trainer: "Trainer") -> bool:
+    """Return whether a repeat of an architecture has its earlier result, rather than a new one.
+
+    It has, unless the trainer says with an attribute ``repeats`` that every query is a draw of
+    its own, as those of published tables are.
+    """
+    return not getattr(trainer, "repeats", False)
+
+
 @runtime_checkable
 class Trainer(Protocol):
     """Scores one architecture. Runs inside the child; must be sendable to a new process.

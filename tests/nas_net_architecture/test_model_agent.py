@@ -9,10 +9,7 @@ from small_spaces import GRID_OPTIMUM, GridSpace, GridTrainer, grid_score
 
 from nas_core.agent import Explains, Recommends, Scored
 from nas_core.compare.memory import search_in_memory
-from nas_core.doctor import checks
-from nas_core.doctor.findings import Verdict
-from nas_core.doctor.run import examine_agent
-from nas_core.doctor.subject import scored, subject
+from nas_core.doctor.subject import scored
 from nas_core.errors import UsageError
 from nas_core.loop import Settings
 from nas_core.trainer.base import Result, Status
@@ -123,12 +120,3 @@ def test_another_result_of_the_same_network_is_listened_to():
 def test_settings_without_sense_are_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
         ModelAgentConfig(**wrong)
-
-
-@pytest.mark.slow
-def test_the_doctor_has_nothing_to_object(monkeypatch):
-    monkeypatch.setattr(checks, "TRIALS", 300)  # the last 150: all 125 networks are known
-    monkeypatch.setattr(checks, "PROBES", 1)
-    findings = examine_agent(subject("reinforce-model"))
-    assert [item for item in findings if item.verdict is Verdict.FAILED] == []
-    assert len(findings) == 10
