@@ -8,7 +8,7 @@ TRIALS ?= 40
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search test test-full lint check bench report clean
+.PHONY: help setup setup-test search test test-full lint check bench report clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,20 +21,26 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+$(VENV)/.ready-to-test: $(VENV)/.installed requirements-aws.txt requirements-test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@
+
 setup: $(VENV)/.installed ## Make the virtual environment with pinned packages.
+
+setup-test: $(VENV)/.ready-to-test ## Add what the tests need: Ray, SageMaker's SDK, an S3 server, torch.
 
 search: setup ## Search on leaves, retrain the best, test it once, write the report (RUN=, TRIALS=).
 	$(BIN)/nas search metaqnn --data leaves --trials $(TRIALS) --run $(RUN)
 	$(BIN)/nas retrain $(RUN) --top 2 --epochs 12
 	$(BIN)/nas report $(RUN)
 
-test: setup ## Run all tests that need nothing but Python.
+test: setup-test ## Run all tests that need nothing but Python.
 	$(BIN)/python -m pytest -m "not browser"
 
-test-full: setup ## Run the tests that need a browser (chromium).
+test-full: setup-test ## Run the tests that need a browser (chromium).
 	$(BIN)/python -m pytest -m browser
 
-lint: setup ## Format, lint, types and import contracts.
+lint: setup-test ## Format, lint, types and import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
