@@ -44,7 +44,7 @@ class Trainings:
         again: Accuracy of a second training, NaN where there was none [N].
         held: Bools [N]: which are held out.
         curves: Validation accuracies [N, epochs], NaN where a training failed.
-        seconds: [N].
+        seconds: On a machine with nothing else to do [N]; NaN where other work disturbed.
         macs: [N].
     """
 
@@ -62,7 +62,7 @@ class Trainings:
         self.again = np.array([seconds.get(digest, np.nan) for digest in firsts])
         self.held = np.isin(list(firsts), sorted(firsts)[:HELD_OUT])
         self.curves = np.array([_curve(result) for result in results])
-        self.seconds = np.array([result["seconds"] for result in results])
+        self.seconds = _seconds(results)
 
     def __len__(self) -> int:
         return len(self.accuracy)
@@ -76,6 +76,12 @@ class Trainings:
 
 def _accuracy(result: dict[str, Any]) -> float:
     return CHANCE if result["score"] is None else float(result["score"])
+
+
+def _seconds(results: list[dict[str, Any]]) -> np.ndarray:
+    """Return processor seconds if any were noted: of one thread, so those of a quiet machine."""
+    spent = np.array([(row["details"] or {}).get("cpu_seconds", np.nan) for row in results])
+    return np.array([row["seconds"] for row in results]) if np.isnan(spent).all() else spent
 
 
 def _curve(result: dict[str, Any]) -> list[float]:
@@ -128,6 +134,7 @@ def second_terms(parts: list[Trainings]) -> tuple[float, float]:
     """Return the constant and the seconds per multiply-add, by least squares, not below 0."""
     macs = np.concatenate([part.macs for part in parts])
     seconds = np.concatenate([part.seconds for part in parts])
+    macs, seconds = macs[~np.isnan(seconds)], seconds[~np.isnan(seconds)]
     slope = float(np.cov(macs, seconds)[0, 1] / macs.var(ddof=1))
     slope = max(slope, 0.0)
     return max(float(seconds.mean() - slope * macs.mean()), 0.1), slope

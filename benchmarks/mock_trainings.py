@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas_core.datasets import resolve
@@ -21,10 +22,22 @@ from nas_core.registry import space_entry
 from nas_core.seeding import derived_seed, generator
 from nas_core.space import sample, spec_of
 from nas_core.spec import Spec
-from nas_core.trainer.base import Job
+from nas_core.trainer.base import Job, Result
 from nas_core.trainer.keras_trainer import KerasTrainer
 
 SPACES = ("metaqnn", "chain", "nasnet")
+
+
+@dataclass(frozen=True)
+class TimedTrainer(KerasTrainer):
+    """Notes a child's processor seconds: what it takes where nothing else runs."""
+
+    def score(self, spec: Spec, job: Job) -> Result:
+        started = time.process_time()
+        result = super().score(spec, job)
+        spent = time.process_time() - started
+        known = {} if result.details is None else result.details
+        return replace(result, details={**known, "cpu_seconds": spent})
 
 
 def specs(space_name: str, count: int) -> list[Spec]:
@@ -49,7 +62,7 @@ def waiting(path: Path, drawn: list[Spec], retests: int) -> Iterator[tuple[Spec,
 
 def collect(space_name: str, folder: Path, count: int, retests: int, workers: int) -> None:
     info, entry = resolve("leaves", Path("data")), space_entry(space_name)
-    trainer = KerasTrainer(info.path.resolve(), entry.recipe("quick"))
+    trainer = TimedTrainer(info.path.resolve(), entry.recipe("quick"))
     path = folder / f"{space_name}.jsonl"
     todo = list(waiting(path, specs(space_name, count), retests))
     started, done = time.monotonic(), 0

@@ -18,7 +18,6 @@ from nas_core.errors import UsageError
 from nas_core.registry import AgentEntry
 from nas_core.reward_model.model import RANKED, ModelConfig
 from nas_core.reward_model.observed import Observed
-from nas_core.reward_model.quadratic import Coding
 from nas_core.seeding import generator
 from nas_core.space import SearchSpace, spec_of
 from nas_core.tree import Tree
@@ -94,7 +93,6 @@ class MetaQNNModel:
         self._space = space
         self._seed = seed
         self._config = config
-        self._coding = Coding.of(space)
         self._observed = Observed(space, config.model)
         self._tree = Tree(space)
         self._table = QTable(space.n_actions, 0.5)
@@ -165,7 +163,7 @@ class MetaQNNModel:
         function = posterior.sample(rng) if config.uncertain else posterior.mean()
         # All walks of a round begin from the same table, so that they are scored together.
         imagined = [self._imagine(rng) for _ in range(config.imagined)]
-        values = function.values(self._coding.places([actions for actions, _ in imagined]))
+        values = function.values(self._observed.encoder.inputs([walk for walk, _ in imagined]))
         for (_, steps), share in zip(imagined, _shares(values).tolist(), strict=True):
             update_sequence(steps, share, config.alpha, 1.0)
 

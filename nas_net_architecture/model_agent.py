@@ -13,7 +13,7 @@ from nas_core.agent import Known, Preference, Proposal, Scored
 from nas_core.agents.mutation import mutated
 from nas_core.registry import AgentEntry
 from nas_core.reward_model.observed import Observed
-from nas_core.reward_model.quadratic import Coding, Quadratic
+from nas_core.reward_model.quadratic import Quadratic
 from nas_core.seeding import generator
 from nas_core.space import SearchSpace, spec_of
 from nas_core.tree import Tree
@@ -47,7 +47,6 @@ class ReinforceModel:
         self._space = space
         self._seed = seed
         self._config = config
-        self._coding = Coding.of(space)
         self._observed = Observed(space, config.model)
         self._everywhere = Tree(space)
 
@@ -80,9 +79,10 @@ class ReinforceModel:
 
     def _policy(self, function: Quadratic, rng: np.random.Generator, tree: Tree) -> Policy:
         """Return a policy trained on architectures that `function` scores."""
+        encoder = self._observed.encoder
 
         def score(imagined: Sequences) -> np.ndarray:
-            return function.values(self._coding.places_of(imagined.actions, imagined.made))
+            return function.values(encoder.batch(imagined.actions, imagined.made))
 
         config = self._config
         return trained(self._space, config.learner, config.updates, score, rng, tree)
@@ -93,7 +93,7 @@ class ReinforceModel:
         found = [tree.uniform(rng) for _ in range(count)]
         parents = [*self._observed.best()[:PARENTS], *found][:PARENTS]
         found += [mutated(self._space, parents[i % len(parents)], rng) for i in range(count)]
-        values = function.values(self._coding.places(found))
+        values = function.values(self._observed.encoder.inputs(found))
         best = np.argsort(-values)[: 1 + self._config.redraws].tolist()
         return self._observed.first_new([found[place] for place in best], rng)
 

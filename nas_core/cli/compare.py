@@ -38,6 +38,9 @@ def compare(
     search_column: SearchColumn = None,
     report_columns: ReportColumns = None,
     preset: Annotated[str, typer.Option(help="quick or paper.")] = "quick",
+    noise: Annotated[
+        float, typer.Option(help="Error added to scores, in interquartile ranges of them.")
+    ] = 0.0,
     workers: Annotated[int | None, typer.Option(help="Processes; one per core.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves: FILE.png or .svg.")] = None,
@@ -57,7 +60,7 @@ def compare(
         check_plot(plot)
     found = run_compare(
         space, _names(agents), evaluations=_numbers(evaluations), seeds=seeds, table=table_file,
-        search_column=search_column, report_columns=report_columns, preset=preset,
+        search_column=search_column, report_columns=report_columns, preset=preset, noise=noise,
         workers=workers, on_progress=_Progress(),
     )  # fmt: skip
     if json_file is not None:

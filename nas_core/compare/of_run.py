@@ -120,9 +120,9 @@ def _compare(run: Path, plan: Plan, identity: dict[str, Any]) -> Comparison:
 
 def _affordable(plan: Plan, agent: str) -> int:
     """Return how many evaluations of each search fit into `SECONDS`, as one search shows."""
-    run_seeds(plan, RANDOM, [0])  # imports and the reading of a table are no part of it
+    run_seeds(plan, 0.0, RANDOM, [0])  # imports and the reading of a table are no part of it
     began = time.perf_counter()
-    run_seeds(plan, agent, [0])
+    run_seeds(plan, 0.0, agent, [0])
     expected = (time.perf_counter() - began) * SEEDS * len({agent, OTHER, RANDOM}) / cores()
     fitting = int(plan.trials * SECONDS / expected)
     return min(plan.trials, max(LEAST, fitting))

@@ -18,6 +18,7 @@ from nas_core.compare.memory import (
     improvements,
     search_in_memory,
 )
+from nas_core.compare.noisy import with_noise
 from nas_core.errors import RunError
 from nas_core.executors.environment import trial_environment
 from nas_core.executors.lifeline import die_with_parent
@@ -33,12 +34,12 @@ Key = tuple[str, int]  # agent, seed
 Found = dict[Key, list[Improvement]]
 
 
-def run_seeds(plan: Plan, agent: str, seeds: Sequence[int]) -> Found:
+def run_seeds(plan: Plan, noise: float, agent: str, seeds: Sequence[int]) -> Found:
     """Search once per seed with one agent, in this process.
 
     An agent that recommends by itself is also there with its best score, as `BEST_OBSERVED`.
     """
-    arena = _arena(plan)
+    arena = _arena(plan, noise)
     found: Found = {}
     for seed in seeds:
         wanted = replace(plan, agent=agent, seed=seed)
@@ -55,9 +56,10 @@ def run_seeds(plan: Plan, agent: str, seeds: Sequence[int]) -> Found:
 
 
 @lru_cache(maxsize=1)
-def _arena(plan: Plan) -> Parts:
+def _arena(plan: Plan, noise: float) -> Parts:
     """Return the space and the trainer, built once per process; its agent is not used."""
-    return assemble(plan, Own())
+    parts = assemble(plan, Own())
+    return replace(parts, trainer=with_noise(parts.trainer, parts.space, noise))
 
 
 def run_all(
@@ -66,6 +68,7 @@ def run_all(
     seeds: int,
     workers: int,
     on_progress: Callable[[str, int, int], None] = lambda agent, done, total: None,
+    noise: float = 0.0,
 ) -> Found:
     """Search with every agent and every seed from 0 to `seeds` - 1.
 
@@ -75,6 +78,7 @@ def run_all(
         seeds: How many.
         workers: Processes; a small comparison stays in this one.
         on_progress: Called with the agent that has just gone on, and searches done and in all.
+        noise: Deviation of an error of each score (see `noisy.with_noise`).
 
     Raises:
         RunError: A worker died.
@@ -85,7 +89,9 @@ def run_all(
     total, found = seeds * len(agents), Found()
     _arena.cache_clear()  # an earlier comparison may have seen another file in the same place
     alone = workers == 1 or total * plan.trials <= SMALL
-    for agent, part in _alone(plan, tasks) if alone else _together(plan, tasks, workers):
+    for agent, part in (
+        _alone(plan, noise, tasks) if alone else _together(plan, noise, tasks, workers)
+    ):
         found |= part
         on_progress(agent, sum(name in agents for name, _ in found), total)
     return found
@@ -94,12 +100,14 @@ def run_all(
 Task = tuple[str, range]
 
 
-def _alone(plan: Plan, tasks: Sequence[Task]) -> Iterator[tuple[str, Found]]:
+def _alone(plan: Plan, noise: float, tasks: Sequence[Task]) -> Iterator[tuple[str, Found]]:
     for agent, chunk in tasks:
-        yield agent, run_seeds(plan, agent, chunk)
+        yield agent, run_seeds(plan, noise, agent, chunk)
 
 
-def _together(plan: Plan, tasks: Sequence[Task], workers: int) -> Iterator[tuple[str, Found]]:
+def _together(
+    plan: Plan, noise: float, tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[str, Found]]:
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_settle_down
     )
@@ -107,7 +115,7 @@ def _together(plan: Plan, tasks: Sequence[Task], workers: int) -> Iterator[tuple
         # Processes start as tasks arrive: with one thread, and without the caller's script.
         with _one_thread(), hidden_main():
             waiting: dict[Future[Found], str] = {
-                pool.submit(run_seeds, plan, agent, chunk): agent for agent, chunk in tasks
+                pool.submit(run_seeds, plan, noise, agent, chunk): agent for agent, chunk in tasks
             }
         while waiting:
             for done in wait(waiting, return_when=FIRST_COMPLETED).done:

@@ -1,5 +1,6 @@
 """From names to a comparison: `nas compare` calls this function."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ def compare(
     search_column: str | None = None,
     report_columns: str | None = None,
     preset: str = "quick",
+    noise: float = 0.0,
     workers: int | None = None,
     on_progress: Callable[[str, int, int], None] = lambda agent, done, total: None,
 ) -> Comparison:
@@ -52,6 +54,8 @@ def compare(
         search_column: Its column that searches see; None for the usual one.
         report_columns: Its columns to report, joined by commas; None for the usual ones.
         preset: "quick" or "paper".
+        noise: Deviation of an error that is added to each score, in interquartile ranges of
+            uniformly drawn networks' scores. What is reported is free of it.
         workers: Processes; None for one per core.
         on_progress: Called with an agent, searches done and searches in all.
 
@@ -65,13 +69,15 @@ def compare(
             f"expected --evaluations, --seeds and --workers of 1 or more, received "
             f"{', '.join(map(str, evaluations))}; {seeds}; {count}"
         )
+    if not (math.isfinite(noise) and noise >= 0.0):
+        raise UsageError(f"expected --noise of 0 or more, received {noise}")
     named = tuple(dict.fromkeys((*agents, RANDOM)))
     for name in named:
         agent_entry(name)
     budgets = tuple(sorted(set(evaluations)))
     plan = plan_for(space, budgets[-1], table, search_column, report_columns, preset)
     parts = assemble(plan, Own())  # what cannot work is told before anything is searched
-    found = run_all(plan, named, seeds, count, on_progress)
+    found = run_all(plan, named, seeds, count, on_progress, noise)
     shown = tuple(name for name in _both(named) if (name, 0) in found)
     curves = _curves(parts.space, found, _reports(plan, parts.trainer), shown, seeds, plan.trials)
     return Comparison(space, plan.trainer, shown, budgets, seeds, curves)

@@ -9,12 +9,13 @@ import numpy as np
 from nas_core.errors import UsageError
 from nas_core.ranks import normal_scores
 from nas_core.reward_model.basis import EVEN, Basis, Prior
+from nas_core.reward_model.encoding import Actions, Encoder, Inputs
 from nas_core.reward_model.posterior import Posterior
-from nas_core.reward_model.quadratic import Coding, Places, Quadratic
+from nas_core.reward_model.quadratic import Quadratic
 
-Actions = tuple[int, ...]
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)  # variances that the evidence chooses from
-EVERY = 8  # observations between two choices of the noise
+SCALES = (0.1, 0.3, 1.0)  # of the prior's variances, too
+EVERY = 8  # observations between two choices of noise and scale
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,20 @@ class ModelConfig:
     Attributes:
         prior: Variances of the weights.
         noise: Variance of a child's target given its architecture; None to choose it by evidence.
+        scales: What the prior's variances may be multiplied by, chosen by evidence with the noise.
         ranks: Whether the targets are the rewards' normal scores; else they are standardised.
     """
 
     prior: Prior = EVEN
     noise: float | None = None
+    scales: tuple[float, ...] = SCALES
     ranks: bool = True
 
     def __post_init__(self) -> None:
         if self.noise is not None and not self.noise > 0.0:
             raise UsageError(f"expected a noise variance above 0 or None, received {self.noise}")
+        if not self.scales or not min(self.scales) > 0.0:
+            raise UsageError(f"expected scales above 0, received {self.scales}")
 
 
 RANKED = ModelConfig()
@@ -45,19 +50,24 @@ class RewardModel:
     What it knows depends on the observations and their order alone.
     """
 
-    def __init__(self, coding: Coding, config: ModelConfig) -> None:
+    def __init__(self, encoder: Encoder, config: ModelConfig) -> None:
         """Start with nothing known.
 
         Args:
-            coding: The space's features.
+            encoder: The space's features.
             config: Prior, noise and targets.
         """
-        self._basis = Basis(coding, config.prior)
+        self._encoder = encoder
+        self._bases = {
+            scale: Basis(encoder.coding, config.prior.times(scale), encoder.n_sizes)
+            for scale in config.scales
+        }
+        self._scale = max(config.scales)
         self._config = config
         self._rewards: list[float] = []
         self._rows: list[int] = []  # of each reward: which architecture
         self._known: dict[Actions, int] = {}
-        self._places: list[Places] = []  # of the known architectures, [T] each
+        self._inputs: list[Inputs] = []  # of the known architectures, one each
         self._noise = NOISES[len(NOISES) // 2] if config.noise is None else config.noise
         self._posterior: Posterior | None = None
 
@@ -78,12 +88,12 @@ class RewardModel:
         """Take one reward; the same architecture may come again with another one."""
         if actions not in self._known:
             self._known[actions] = len(self._known)
-            self._places.append(self._basis.coding.places([actions])[0])
+            self._inputs.append(self._encoder.inputs([actions]))
         self._rows.append(self._known[actions])
         self._rewards.append(reward)
         self._posterior = None
-        if self._config.noise is None and len(self._rewards) % EVERY == 0:
-            self._choose_noise()
+        if len(self._rewards) % EVERY == 0:
+            self._choose()
 
     def sequences(self, first: int) -> list[Actions]:
         """Return the architecture of each reward, from reward number `first` on."""
@@ -93,13 +103,13 @@ class RewardModel:
     def posterior(self) -> Posterior:
         """Return what the rewards say; call it when there is one at least."""
         if self._posterior is None:
-            self._posterior = self._fitted(self.targets(), self._noise)
+            self._posterior = self._fitted(self.targets(), self._noise, self._scale)
         return self._posterior
 
     def expected(self, sequences: Sequence[Actions]) -> np.ndarray:
         """Return the posterior means [N] of architectures, on the scale of the targets."""
         mean: Quadratic = self.posterior().mean()
-        return mean.values(self._basis.coding.places(sequences))
+        return mean.values(self._encoder.inputs(sequences))
 
     def targets(self) -> np.ndarray:
         """Return what is modelled of each reward so far [R]: normal scores, or standardised."""
@@ -109,14 +119,18 @@ class RewardModel:
         spread = float(rewards.std())
         return (rewards - rewards.mean()) / (spread if spread > 0.0 else 1.0)
 
-    def _fitted(self, targets: np.ndarray, noise: float) -> Posterior:
+    def _fitted(self, targets: np.ndarray, noise: float, scale: float) -> Posterior:
         """Return the posterior given the mean target of each architecture."""
         counts = np.bincount(self._rows)
         means = np.bincount(self._rows, targets) / counts
-        return Posterior(self._basis, np.stack(self._places), means, noise / counts)
+        inputs = Inputs(
+            np.concatenate([one.places for one in self._inputs]),
+            np.concatenate([one.sizes for one in self._inputs]),
+        )
+        return Posterior(self._bases[scale], inputs, means, noise / counts)
 
-    def _choose_noise(self) -> None:
-        """Choose the noise by the evidence of all rewards, repeats included.
+    def _choose(self) -> None:
+        """Choose noise and scale by the evidence of all rewards, repeats included.
 
         The evidence of R rewards of N architectures is that of the N means times that of the
         deviations from them, which only the noise explains.
@@ -128,8 +142,11 @@ class RewardModel:
         within = float(((targets - means[self._rows]) ** 2).sum())
         free = len(targets) - len(counts)
 
-        def evidence(noise: float) -> float:
+        def evidence(choice: tuple[float, float]) -> float:
+            noise, scale = choice
             repeats = -0.5 * (within / noise + free * log(2.0 * pi * noise))
-            return self._fitted(targets, noise).evidence() + repeats
+            return self._fitted(targets, noise, scale).evidence() + repeats
 
-        self._noise = max(NOISES, key=evidence)
+        noises = NOISES if self._config.noise is None else (self._config.noise,)
+        choices = [(noise, scale) for scale in self._bases for noise in noises]
+        self._noise, self._scale = max(choices, key=evidence)

@@ -7,8 +7,8 @@ import numpy as np
 
 from nas_core.agent import Known, Proposal, Scored
 from nas_core.agents.mutation import mutated
-from nas_core.reward_model.model import Actions, ModelConfig, RewardModel
-from nas_core.reward_model.quadratic import Coding
+from nas_core.reward_model.encoding import Actions, Encoder
+from nas_core.reward_model.model import ModelConfig, RewardModel
 from nas_core.space import SearchSpace
 
 MOST_CHANGES = 20
@@ -19,6 +19,7 @@ class Observed:
     """A reward model with the book-keeping around it.
 
     Attributes:
+        encoder: Turns decisions into what the model sees.
         model: Of all rewards so far; failed children enter with their penalty.
         proposed: Number of proposals so far.
     """
@@ -30,7 +31,8 @@ class Observed:
             space: Where the decisions are made.
             config: How rewards are modelled.
         """
-        self.model = RewardModel(Coding.of(space), config)
+        self.encoder = Encoder.of(space)
+        self.model = RewardModel(self.encoder, config)
         self.proposed = 0
         self._reused: list[Known] = []
         self._flying: dict[int, Actions] = {}

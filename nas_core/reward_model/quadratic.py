@@ -1,86 +1,41 @@
-"""Functions of decisions: a constant, a weight per decision taken, a weight per pair of them."""
+"""Functions of architectures: a weight per decision, per pair of them, per feature of the size."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from nas_core.space import SearchSpace
-
-Places = np.ndarray  # whole numbers [N, T]: which of D features each decision is; D for none
-
-
-@dataclass(frozen=True)
-class Coding:
-    """Decisions as one-hot features: one per (number of the decision, action).
-
-    Attributes:
-        n_steps: T, most decisions of an architecture.
-        n_actions: A.
-    """
-
-    n_steps: int
-    n_actions: int
-
-    @classmethod
-    def of(cls, space: SearchSpace[Any]) -> "Coding":
-        """Return a space's coding."""
-        return cls(space.n_steps, space.n_actions)
-
-    @property
-    def size(self) -> int:
-        """D, the number of features."""
-        return self.n_steps * self.n_actions
-
-    def places(self, sequences: Sequence[Sequence[int]]) -> Places:
-        """Return the features that sequences of decisions have [N, T].
-
-        A decision that an architecture does not reach is feature D, which weighs nothing.
-        """
-        found = np.full((len(sequences), self.n_steps), self.size)
-        for row, actions in zip(found, sequences, strict=True):
-            row[: len(actions)] = np.arange(len(actions)) * self.n_actions + np.asarray(actions)
-        return found
-
-    def places_of(self, actions: np.ndarray, made: np.ndarray) -> Places:
-        """Return the same for a batch of decisions.
-
-        Args:
-            actions: [t, N], t up to T.
-            made: Bools [t, N]: False beyond an architecture's end.
-        """
-        found = np.full((actions.shape[1], self.n_steps), self.size)
-        steps = np.arange(len(actions))[:, None] * self.n_actions
-        found[:, : len(actions)] = np.where(made, steps + actions, self.size).T
-        return found
-
-    def one_hot(self, places: Places) -> np.ndarray:
-        """Return 0 or 1 for each feature [N, D]."""
-        found = np.zeros((len(places), self.size + 1))
-        np.put_along_axis(found, places, 1.0, axis=1)
-        return found[:, :-1]
+from nas_core.reward_model.encoding import Inputs
 
 
 @dataclass(frozen=True)
 class Quadratic:
-    """f(x) = constant + sum of `weights[p, q]` over all features p and q that x has.
+    """f(x) = constant + sum of `weights[p, q]` over all features p, q that x has + sizes . z(x).
 
     Attributes:
         constant: f of no decision.
         weights: Symmetric [D, D]: single decisions on the diagonal, half a pair's weight off it.
+        sizes: Weights [F] of the features z of the size.
     """
 
     constant: float
     weights: np.ndarray
+    sizes: np.ndarray
 
     @cached_property
     def _padded(self) -> np.ndarray:
         """The weights with a row and a column of zeros, for decisions that are not reached."""
         return np.pad(self.weights, (0, 1))
 
-    def values(self, places: Places) -> np.ndarray:
-        """Return f [N] of architectures given by their features [N, T]."""
+    def values(self, inputs: Inputs) -> np.ndarray:
+        """Return f [N] of architectures."""
+        places = inputs.places
         pairs = places[:, :, None] * len(self._padded) + places[:, None, :]  # [N, T, T]
-        return self.constant + self._padded.ravel()[pairs].sum(axis=(1, 2))
+        decided = self._padded.ravel()[pairs].sum(axis=(1, 2))
+        return self.constant + decided + inputs.sizes @ self.sizes
+
+    def plus(self, other: "Quadratic") -> "Quadratic":
+        """Return the sum of two functions."""
+        return Quadratic(
+            self.constant + other.constant, self.weights + other.weights, self.sizes + other.sizes
+        )

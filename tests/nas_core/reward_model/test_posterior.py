@@ -8,12 +8,13 @@ import pytest
 
 from nas_core.errors import UsageError
 from nas_core.reward_model.basis import Basis, Prior
+from nas_core.reward_model.coding import Coding
+from nas_core.reward_model.encoding import Encoder
 from nas_core.reward_model.posterior import Posterior
-from nas_core.reward_model.quadratic import Coding
 
 # One decision between two actions: f = c + w_0 or c + w_1, each of variance 1.
 TWO = Basis(Coding(1, 2), Prior(constant=1.0, single=1.0, shared=0.0, pairs=0.0))
-BOTH = TWO.coding.places([(0,), (1,)])
+BOTH = Encoder(TWO.coding).inputs([(0,), (1,)])
 # K = [[2, 1], [1, 2]], noise 1: (K + I)^-1 = [[3, -1], [-1, 3]] / 8, alpha = (3, -1) for y = (8, 0).
 POSTERIOR = Posterior(TWO, BOTH, np.array([8.0, 0.0]), np.ones(2))
 
@@ -54,7 +55,7 @@ def written_down(actions):
 
 def test_the_kernel_is_the_product_of_features_never_written_down():
     features = np.stack([written_down(actions) for actions in SEQUENCES])
-    places = WIDE.coding.places(SEQUENCES)
+    places = Encoder(WIDE.coding).inputs(SEQUENCES)
     kernel = WIDE.kernel(places)
     np.testing.assert_allclose(kernel, features @ features.T)
     alpha = np.arange(6.0) - 2
@@ -62,7 +63,7 @@ def test_the_kernel_is_the_product_of_features_never_written_down():
 
 
 def test_prior_draws_have_the_kernel_as_covariance():
-    rng, places = np.random.default_rng(1), WIDE.coding.places(SEQUENCES)
+    rng, places = np.random.default_rng(1), Encoder(WIDE.coding).inputs(SEQUENCES)
     drawn = np.stack([WIDE.draw(rng).values(places) for _ in range(6000)])
     np.testing.assert_allclose(np.cov(drawn.T), WIDE.kernel(places), atol=0.35)
 
@@ -79,3 +80,19 @@ def test_a_batch_is_coded_as_its_sequences():
 def test_a_prior_without_sense_is_refused(prior):
     with pytest.raises(UsageError, match="variances"):
         Prior(**prior)
+
+
+def test_sizes_are_features_like_others():
+    rows = {(0,): np.array([1.0, 0.0]), (1,): np.array([0.6, 0.8])}
+    prior = Prior(constant=1.0, single=1.0, shared=0.0, pairs=0.0, sizes=2.0)
+    basis, encoder = Basis(Coding(1, 2), prior, 2), Encoder(Coding(1, 2), rows.__getitem__, 2)
+    inputs = encoder.inputs([(0,), (1,)])
+    # [[2, 1], [1, 2]] + 2 * [[1, 0.6], [0.6, 1]]
+    np.testing.assert_allclose(basis.kernel(inputs), [[4, 2.2], [2.2, 4]])
+    alpha = np.array([0.5, -1.0])
+    combined = basis.combined(inputs, alpha)
+    np.testing.assert_allclose(combined.sizes, [-0.2, -1.6])
+    np.testing.assert_allclose(combined.values(inputs), basis.kernel(inputs) @ alpha)
+    rng = np.random.default_rng(2)
+    drawn = np.stack([basis.draw(rng).values(inputs) for _ in range(6000)])
+    np.testing.assert_allclose(np.cov(drawn.T), basis.kernel(inputs), atol=0.3)

@@ -6,9 +6,10 @@ from small_spaces import GridSpace
 
 from nas_core.agent import Proposal, Scored
 from nas_core.errors import UsageError
+from nas_core.reward_model.coding import Coding
+from nas_core.reward_model.encoding import Encoder
 from nas_core.reward_model.model import RANKED, ModelConfig, RewardModel
 from nas_core.reward_model.observed import Observed
-from nas_core.reward_model.quadratic import Coding
 from nas_core.trainer.base import Result, Status
 
 SPACE = GridSpace(choices=3, steps=2)
@@ -16,7 +17,7 @@ ALL = [(one, other) for one in range(3) for other in range(3)]
 
 
 def told(rewards, config=RANKED):
-    model = RewardModel(Coding(2, 3), config)
+    model = RewardModel(Encoder(Coding(2, 3)), config)
     for actions, reward in rewards:
         model.add(actions, reward)
     return model
