@@ -9,14 +9,15 @@ from typing import Any
 
 from nas_core.agent import Agent
 from nas_core.assembly import Own, Parts, assemble, executor_for
+from nas_core.changes import changed_since, refuse
 from nas_core.database import DATABASE
-from nas_core.errors import RunError, UsageError
+from nas_core.errors import UsageError
 from nas_core.executors.base import Executor
 from nas_core.executors.machine import cores, gpus
 from nas_core.files import as_read_back
 from nas_core.interrupts import gentle_interrupts
 from nas_core.loop import SearchLoop, Settings, Stop
-from nas_core.plan import CUSTOM, Plan, versions
+from nas_core.plan import CLUSTER_WORKERS, CUSTOM, Plan, versions
 from nas_core.registry import agent_entry, check_preset, space_entry
 from nas_core.reuse import reuse
 from nas_core.space import SearchSpace
@@ -27,6 +28,8 @@ from nas_core.trainer.base import Trainer, credits_repeats
 RUNS = Path("runs")
 CONTROL = "control"  # folder of the control's run, inside the run
 OnTrial = Callable[[Plan, TrialRow], None]
+OnExecutor = Callable[[Executor], None]
+MOVABLE = ("process", "inline", "ray")  # executors that give the same results
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def search(
     build: Callable[..., Any] | None = None,
     run: str | Path | None = None,
     on_trial: OnTrial = lambda plan, row: None,
+    on_executor: OnExecutor = lambda executor: None,
     **options: Any,
 ) -> SearchResult:
     """Search for architectures.
@@ -70,6 +74,7 @@ def search(
         build: Your function (spec, image_shape, classes) -> keras.Model, importable by name.
         run: Folder for the results, new or empty; None for one under ``runs/``.
         on_trial: Called with the plan and each committed trial.
+        on_executor: Called once with the executor, before the first trial; for progress.
         **options: Further fields of `nas_core.plan.Plan`: workers, seed, preset, target, ...
 
     Returns:
@@ -84,20 +89,25 @@ def search(
         trainer=None if isinstance(trainer, str) else trainer,
         build=build,
     )
-    plan = _plan(space, data, agent, trainer, trials, options)
+    plan = plan_of(space, data, agent, trainer, trials, options)
     parts = assemble(plan, own)
     if plan.reuse is not None:  # before there is a folder: what cannot be reused leaves none behind
         reuse(parts.agent, parts.space, Path(plan.reuse))
     folder = RUNS / _run_name(plan) if run is None else Path(run)
+    if plan.executor == "sagemaker":
+        from nas_core.cloud.driver import named
+
+        plan = replace(plan, cloud=named(plan.cloud, folder.name))
     # The executor first: workers that do not fit leave no folder behind.
     with (
         closing(executor_for(plan, parts.trainer)) as executor,
         RunStore.create(folder, _config(plan, parts)) as store,
     ):
+        on_executor(executor)
         return _sit(plan, own, parts, executor, store, on_trial)
 
 
-def _plan(
+def plan_of(
     space: str | SearchSpace[Any],
     data: str | Path | None,
     agent: str | Agent | None,
@@ -123,10 +133,13 @@ def _plan(
         trials = 32 if names["space"] == CUSTOM else space_entry(names["space"]).trials[preset]
     if names["trainer"] in ("mock", "table"):
         # Children of a millisecond need no process of their own, and a control costs nothing.
-        options = {"workers": 1, "control": "random", **options}
+        free = options.get("executor") != "sagemaker"
+        options = {"workers": 1, "control": "random" if free else None, **options}
         # Several workers are simulated: real ones would be idle, and no two runs the same.
         usual = "inline" if options["workers"] == 1 else "simulated"
         options = {"executor": usual, **options}
+    if options.get("executor") == "ray" and options.get("address") is not None:
+        options = {"workers": CLUSTER_WORKERS, **options}
     if "workers" not in options:
         options = {**options, "workers": max(1, len(gpus()) or cores())}
     for name in ("table", "reuse"):  # found again from any folder
@@ -157,25 +170,37 @@ def resume(
     run: str | Path,
     *,
     more_trials: int = 0,
+    max_failed: float | None = None,
+    force: bool = False,
     space: SearchSpace[Any] | None = None,
     agent: Agent | None = None,
     trainer: Trainer | None = None,
     build: Callable[..., Any] | None = None,
+    executor: str | None = None,
+    address: str | None = None,
     on_trial: OnTrial = lambda plan, row: None,
+    on_executor: OnExecutor = lambda executor: None,
 ) -> SearchResult:
     """Go on with a run exactly where it stopped, however it stopped.
 
     Args:
         run: The run's folder.
         more_trials: Proposals on top of what the run was to have.
+        max_failed: Another share of failed children to stop at; None for the run's.
+        force: Whether to go on where the space, the data, the recipe or versions have changed; it
+            is recorded.
         space: The same object as at the start, if it was your own; likewise the others.
         agent: See `space`.
         trainer: See `space`.
         build: See `space`.
+        executor: Where children run from now on, among `MOVABLE`; None for where they ran.
+        address: HOST:PORT of a Ray cluster that has moved; None for where it was.
         on_trial: See `search`.
+        on_executor: See `search`.
 
     Raises:
-        RunError: No such run, another process holds it, or its space or data have changed.
+        RunError: No such run, another process holds it, or what its results depend on has changed
+            (each difference on a line of its own).
     """
     own = Own(space, agent, trainer, build)
     if more_trials < 0:
@@ -184,31 +209,53 @@ def resume(
         config = store.config
         plan = Plan.from_json(config["plan"])
         plan = replace(plan, trials=plan.trials + more_trials)
+        if max_failed is not None:
+            plan = replace(plan, max_failed=max_failed)
+        plan = _moved(plan, executor, address)
         parts = assemble(plan, own)
-        _check_unchanged(config["identity"], as_read_back(parts.identity()))
+        config = _unchanged(store, config, _config(plan, parts), force)
         if plan.reuse is not None and store.agent_state() is None:  # else its state holds them
             reuse(parts.agent, parts.space, Path(plan.reuse))
-        if more_trials > 0:
+        if plan.to_json() != config["plan"]:
             store.set_meta("config", {**config, "plan": plan.to_json()})
-        with closing(executor_for(plan, parts.trainer)) as executor:
-            return _sit(plan, own, parts, executor, store, on_trial)
+        with closing(executor_for(plan, parts.trainer)) as running:
+            on_executor(running)
+            return _sit(plan, own, parts, running, store, on_trial)
 
 
-def _check_unchanged(before: dict[str, Any], now: dict[str, Any], path: str = "") -> None:
-    """Refuse to go on where results would mean something else.
+def _moved(plan: Plan, executor: str | None, address: str | None) -> Plan:
+    """Return the plan with its children elsewhere.
 
     Raises:
-        RunError: Naming the first difference.
+        UsageError: The executor is, or was, one whose results another one would not give.
     """
-    for key in sorted(set(before) | set(now)):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            _check_unchanged(old, new, f"{path}{key}.")
-        elif old != new:
-            raise RunError(
-                f"expected the run's {path}{key} to be {old!r}, found {new!r}: "
-                f"restore it, or start a new run"
+    if executor is not None and executor != plan.executor:
+        if plan.executor not in MOVABLE or executor not in MOVABLE:
+            raise UsageError(
+                f"expected --executor {plan.executor}, as the run began, received {executor}: "
+                f"a run can move among {', '.join(MOVABLE)} only"
             )
+        plan = replace(plan, executor=executor, address=None, gpu_share=None)
+    return plan if address is None else replace(plan, address=address)
+
+
+def _unchanged(
+    store: RunStore, config: dict[str, Any], now: dict[str, Any], force: bool
+) -> dict[str, Any]:
+    """Return a run's record, brought up to date where it is forced.
+
+    Raises:
+        RunError: Its results depend on something that has changed.
+    """
+    lines = changed_since(config, now)
+    if not force:
+        refuse(store.folder, lines)
+    elif lines:
+        config = {**config, "identity": now["identity"], "versions": now["versions"]}
+        with store.transaction():
+            store.set_meta("config", config)
+            store.add_event("forced", lines)
+    return config
 
 
 def _sit(
@@ -228,6 +275,8 @@ def _sit(
         threads=plan.threads,
         asynchronous=plan.asynchronous,
         credits=credits_repeats(parts.trainer),
+        max_failed=plan.max_failed,
+        stop_early=plan.stop_early,
     )
     loop = SearchLoop(parts.agent, executor, store, settings, lambda row: on_trial(plan, row))
     with store.transaction():

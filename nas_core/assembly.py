@@ -178,9 +178,32 @@ def executor_for(plan: Plan, trainer: Trainer) -> Executor:
         from nas_core.executors.simulated import SimulatedExecutor
 
         return SimulatedExecutor(trainer, plan.workers)
+    memory = None if plan.trial_memory_gb is None else int(plan.trial_memory_gb * GIB)
+    if plan.executor == "sagemaker":
+        from nas_core.cloud.driver import executor_of
+
+        return executor_of(
+            plan.cloud,
+            trainer,
+            plan.workers,
+            data=plan.data,
+            seconds_limit=plan.trial_seconds,
+            memory_limit_bytes=memory,
+        )
+    if plan.executor == "ray":
+        from nas_core.executors.ray.executor import RayExecutor
+
+        return RayExecutor(
+            trainer,
+            plan.workers,
+            address=plan.address,
+            threads=plan.threads,
+            gpu_share=plan.gpu_share,
+            seconds_limit=plan.trial_seconds,
+            memory_limit_bytes=memory,
+        )
     from nas_core.executors.process import ProcessExecutor
 
-    memory = None if plan.trial_memory_gb is None else int(plan.trial_memory_gb * GIB)
     return ProcessExecutor(
         trainer,
         plan.workers,

@@ -23,3 +23,23 @@ class DataError(UsageError):
 
 class RunError(NasError):
     """A run folder that cannot be used as asked: missing, locked by another process, damaged."""
+
+
+class CloudError(NasError):
+    """AWS refuses or cannot be reached; `code` is its own name for the error, or "".
+
+    Attributes:
+        code: Such as "ThrottlingException" or "ResourceLimitExceeded".
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LockedError(RunError):
+    """Another process holds the run; the message names it where it is known."""
+
+
+class DamageError(RunError):
+    """Something in a run folder is not as it was written."""

@@ -3,13 +3,17 @@
 import hashlib
 import json
 import os
-import tempfile
+import re
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nas_core.failpoints import reach
+
 BLOCK = 1 << 20
+LARGEST_JSON = 1 << 28  # bytes
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -35,6 +39,40 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def _host() -> str:
+    """Return this machine's name, as temporary files carry it."""
+    return re.sub(r"[^A-Za-z0-9]", "_", os.uname().nodename)[:32]
+
+
+def _beside(path: Path) -> Path:
+    """Return a temporary name that says whose it is; the suffix stays, for Keras."""
+    name = f".{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp.{path.name}"
+    # What is too long together keeps its end, which is the suffix.
+    return path.with_name(name[:64] + name[64:][-128:])
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Delete what writers left in a folder that have died on this machine; return what it was."""
+    swept = []
+    for path in folder.glob(".*.tmp.*"):
+        found = re.match(r"\.(\w+)-(\d+)-[0-9a-f]{8}\.tmp\.", path.name)
+        if found and found[1] == _host() and not _lives(int(found[2])):
+            with suppress(OSError):  # a folder, or nothing may be deleted here
+                path.unlink()
+                swept.append(path)
+    return swept
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def atomic_open(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that appears at `path` whole, or not at all.
@@ -43,15 +81,17 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
         OSError: The disk is full or the folder cannot be written; `path` is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
+            reach("file.open")
             yield file
             file.flush()
+            reach("file.written")
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        reach("file.synced")
         temporary.replace(path)
+        reach("file.renamed")
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -79,14 +119,43 @@ def as_read_back(value: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def read_json(path: Path) -> Any:
-    """Return a JSON file's values.
+def read_json(path: Path, limit: int = LARGEST_JSON) -> Any:
+    """Return a JSON file's values; see `parse_json`.
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no JSON in UTF-8.
+        ValueError: It is no plain JSON in UTF-8, or longer than `limit` bytes.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"more than {limit} bytes")
+    return parse_json(data)
+
+
+def parse_json(data: bytes) -> Any:
+    """Return the values of JSON that may be hostile.
+
+    Raises:
+        ValueError: It is no JSON in UTF-8, nested too deeply, names a key twice, or holds NaN or
+            infinity.
+    """
+    try:
+        text = data.decode("utf-8")
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key that is there twice")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name}, which is no JSON")
 
 
 def write_with(path: Path, save: Callable[[Path], object]) -> None:
@@ -95,12 +164,16 @@ def write_with(path: Path, save: Callable[[Path], object]) -> None:
     For libraries that insist on a path of their own (Keras checks the suffix `.keras`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    temporary = _beside(path)
     try:
+        reach("file.open")
         save(temporary)
+        reach("file.written")
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        reach("file.synced")
         temporary.replace(path)
+        reach("file.renamed")
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -16,11 +16,14 @@ class Trial:
         proposal: What the agent proposed.
         result: None until it is finished.
         credited_from: The trial whose result this repeat was credited with; None when trained.
+        known: How many trials the agent had learned from when it proposed this one; None in
+            runs of format 1.
     """
 
     proposal: Proposal
     result: Result | None = None
     credited_from: int | None = None
+    known: int | None = None
 
 
 class Ledger:
@@ -48,16 +51,17 @@ class Ledger:
             trial = self.trials[row.number]
             trial.result = None if row.status is None else row.result
             trial.credited_from = row.credited_from
+            trial.known = row.known
         seen = [row for row in rows if row.place is not None]
         fresh = [row for row in rows if row.place is None and row.status is not None]
         self.observed = [row.number for row in sorted(seen, key=_place)]
         self.arrived = [row.number for row in sorted(fresh, key=_finished)]
 
-    def add(self, proposals: Sequence[Proposal]) -> None:
-        """Append proposals."""
+    def add(self, proposals: Sequence[Proposal], known: int | None = None) -> None:
+        """Append proposals that an agent made after it had learned from `known` trials."""
         for proposal in proposals:
             self._source.setdefault(proposal.spec.digest, proposal.trial)
-            self.trials.append(Trial(proposal))
+            self.trials.append(Trial(proposal, known=known))
 
     def finish(self, number: int, result: Result, credited_from: int | None = None) -> None:
         """Note a trial's result."""

@@ -1,5 +1,6 @@
 """The order in which an agent learns: by proposal, the same for any workers, or by arrival."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from nas_core.agent import Agent
@@ -47,8 +48,8 @@ class ByArrival:
     children take: a run cannot be repeated exactly.
     """
 
-    def __init__(self, agent: Agent, trials: int, slots: int) -> None:
-        """Take the agent's `batch`, the number of proposals in all and of workers."""
+    def __init__(self, agent: Agent, trials: int, slots: Callable[[], int]) -> None:
+        """Take the agent's `batch`, the number of proposals, and what tells that of workers."""
         self._batch, self._trials, self._slots = agent.batch, trials, slots
 
     def group(self, ledger: Ledger) -> list[int]:
@@ -62,4 +63,5 @@ class ByArrival:
         if len(ledger.trials) >= self._trials:
             return 0
         training, waiting = sum(1 for _ in ledger.to_train()), sum(1 for _ in ledger.unfinished())
-        return int(training < self._slots and waiting < WAITING * self._slots)
+        slots = self._slots()
+        return int(training < slots and waiting < WAITING * slots)

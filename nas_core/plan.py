@@ -10,7 +10,8 @@ from nas_core.errors import RunError, UsageError
 from nas_core.registry import check_preset
 
 TRAINERS = ("real", "mock", "table")
-EXECUTORS = ("process", "inline", "simulated")
+EXECUTORS = ("process", "inline", "simulated", "ray", "sagemaker")
+CLUSTER_WORKERS = 64  # at most on a cluster: as many as its nodes have room for
 CUSTOM = "custom"  # an object of the caller's own, which the run can name but not rebuild
 PACKAGES = ("rl-nas", "tensorflow", "keras", "numpy", "gymnasium", "pillow")
 
@@ -28,7 +29,8 @@ class Plan:
         trials: Proposals in all, credited repeats included.
         schedule_trials: What the agent's schedules were scaled to when the run began.
         workers: Children at a time.
-        executor: "process", "inline" or "simulated" (workers on a virtual clock).
+        executor: "process", "inline" or "simulated" (workers on a virtual clock), "ray" (nodes of
+            a cluster), or "sagemaker" (training jobs).
         seed: Seed of everything.
         data_fraction: Share of the training split that the search sees, in (0, 1].
         max_hours: Wall-clock limit; None for none.
@@ -39,12 +41,20 @@ class Plan:
         threads: Processor threads of one child; the same number gives the same weights.
         asynchronous: Whether the agent learns in the order in which children finish, so that no
             worker waits; such a run cannot be repeated exactly.
+        stop_early: Whether children end after their first epochs once these show that they will
+            not be among the best.
         recipe: Fields of the training recipe that differ from the preset's.
         table: File of the published table (see docs/tables.md); None without one.
         search_column: Its column that the search sees; None for the usual one.
         report_columns: Its columns to read after the search, joined by commas; None for the usual.
         seconds_column: Its column of training seconds; None for a model of them.
         reuse: Folder of an earlier run on the same space that the agent learns from first.
+        cloud: Where training jobs run (see `nas_core.cloud.driver`); None for none.
+        address: HOST:PORT of a Ray cluster's head; None for a cluster of this machine alone.
+        gpu_share: GPUs of one child on a Ray cluster, such as 0.5 for two on each; None for a
+            whole one on nodes that have any.
+        max_failed: The search stops when more than this share of its trainings has failed, once
+            20 have finished; 1 for never.
     """
 
     space: str
@@ -65,17 +75,28 @@ class Plan:
     trial_memory_gb: float | None = None
     threads: int = 1
     asynchronous: bool = False
+    stop_early: bool = False
     recipe: dict[str, Any] | None = None
     table: str | None = None
     search_column: str | None = None
     report_columns: str | None = None
     seconds_column: str | None = None
     reuse: str | None = None
+    cloud: dict[str, Any] | None = None
+    address: str | None = None
+    gpu_share: float | None = None
+    max_failed: float = 0.5
 
     def __post_init__(self) -> None:
         check_preset(self.preset)
         _among("trainer", self.trainer, (*TRAINERS, CUSTOM))
         _among("executor", self.executor, (*EXECUTORS, CUSTOM))
+        for name, value in (("address", self.address), ("gpu-share", self.gpu_share)):
+            if value is not None and self.executor != "ray":
+                raise UsageError(
+                    f"expected --executor ray for --{name}, received --executor {self.executor}: "
+                    "give both or neither"
+                )
         _at_least("trials", self.trials, 1)
         _at_least("workers", self.workers, 1)
         _at_least("threads", self.threads, 1)
@@ -85,6 +106,10 @@ class Plan:
         _positive("trial-memory-gb", self.trial_memory_gb)
         if not 0.0 < self.data_fraction <= 1.0:
             raise UsageError(f"expected --data-fraction in (0, 1], received {self.data_fraction}")
+        if not 0.0 < self.max_failed <= 1.0:
+            raise UsageError(
+                f"expected --max-failed in (0, 1], received {self.max_failed}: 0.5 is half"
+            )
         if self.target is not None and not 0.0 < self.target <= 1.0:
             raise UsageError(
                 f"expected --target as an accuracy in (0, 1], received {self.target}: 0.9 is 90 %"

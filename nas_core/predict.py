@@ -1,6 +1,5 @@
 """Classifying a user's pictures or texts with a retrained model."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from nas_core.errors import DataError, UsageError
 from nas_core.evaluation import check_model, load_model, probabilities
+from nas_core.files import read_json
 
 
 def predict(model: Path, inputs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ def _rows(
 def _description(model: Path) -> dict[str, Any]:
     """Return what is written beside the model; empty where nothing can be read."""
     try:
-        described = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+        described = read_json(model.with_suffix(".json"))
     except (OSError, ValueError):
         return {}
     return described if isinstance(described, dict) else {}

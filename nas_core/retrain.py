@@ -4,10 +4,11 @@ The test split is opened here and nowhere else, once per call, after every train
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nas_core.artefacts import note
 from nas_core.assembly import DATA_ROOT, recipe_of
 from nas_core.datasets import DatasetInfo, resolve
 from nas_core.errors import RunError, UsageError
@@ -22,7 +23,7 @@ from nas_core.retraining.candidates import (
 )
 from nas_core.retraining.inheritance import heirs
 from nas_core.retraining.outcome import tested_outcome
-from nas_core.retraining.trainings import plan_trainings, train_all
+from nas_core.retraining.trainings import Training, plan_trainings, train_all
 from nas_core.spec import ChainSpec
 from nas_core.store import RunStore, TrialRow
 from nas_core.summary import ranked
@@ -43,6 +44,8 @@ def retrain(
     filters: int | None = None,
     init_from: Path | None = None,
     workers: int | None = None,
+    executor: str = "process",
+    cloud: dict[str, Any] | None = None,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Retrain a run's best architectures and a hand-made network with the same budget.
@@ -60,6 +63,8 @@ def retrain(
         init_from: A ``.keras`` file: every architecture that shares a layer with it is trained
             from scratch and, with the same budget, from this model's weights.
         workers: Trainings at a time; None for as many as the search had.
+        executor: "process", or "sagemaker": each training is a job, its model is brought here.
+        cloud: Where jobs run (see `nas_core.cloud.driver`); None for where the search's ran.
         on_line: Called with lines about progress.
 
     Returns:
@@ -73,6 +78,56 @@ def retrain(
         UsageError: A number out of range, chains with cells or filters, or a model to begin with
             that cannot be read or shares no layer with what is retrained.
     """
+    wanted = planned(
+        run, top=top, seeds=seeds, epochs=epochs, data=data, cells=cells, filters=filters,
+        init_from=init_from, on_line=on_line,
+    )  # fmt: skip
+    plan, info, trainings = wanted.plan, wanted.info, wanted.trainings
+    if executor == "sagemaker":
+        from nas_core.cloud.driver import for_retraining
+
+        plan = replace(plan, cloud=for_retraining(run, cloud), data=_data_name(plan, data))
+    plan = replace(plan, trainer=CUSTOM, executor=executor, trial_seconds=FINAL_SECONDS)
+    plan = plan if workers is None else replace(plan, workers=workers)
+    results = train_all(plan, trainings, wanted.recipe, info, on_line)
+    outcome = tested_outcome(run, wanted.candidates, trainings, results, info)
+    write_json(run / OUTCOME, outcome)
+    note(run, run / OUTCOME)
+    return outcome
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What is to be trained, before anything is.
+
+    Attributes:
+        plan: What the run was asked for.
+        candidates: The architectures; the last is the hand-made one.
+        trainings: Of the candidates, each with every seed.
+        recipe: Of all of them.
+        info: The data set.
+    """
+
+    plan: Plan
+    candidates: list[Candidate]
+    trainings: list[Training]
+    recipe: Recipe
+    info: DatasetInfo
+
+
+def planned(
+    run: Path,
+    *,
+    top: int = 3,
+    seeds: int = 1,
+    epochs: int | None = None,
+    data: str | None = None,
+    cells: int | None = None,
+    filters: int | None = None,
+    init_from: Path | None = None,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> Retraining:
+    """Return the trainings of `retrain`, whose arguments and errors these are."""
     if top < 1 or seeds < 1:
         raise UsageError(f"expected --top and --seeds of 1 or more, received {top} and {seeds}")
     for name, value in (("cells", cells), ("filters", filters)):
@@ -91,12 +146,7 @@ def retrain(
     hand_made = for_classes(plain, len(info.classes), info.words)
     candidates = [*found, Candidate(hand_made, None)]
     trainings = plan_trainings(run, plan.seed, candidates, seeds, recipe, info)
-    plan = replace(plan, trainer=CUSTOM, executor="process", trial_seconds=FINAL_SECONDS)
-    plan = plan if workers is None else replace(plan, workers=workers)
-    results = train_all(plan, trainings, recipe, info, on_line)
-    outcome = tested_outcome(run, candidates, trainings, results, info)
-    write_json(run / OUTCOME, outcome)
-    return outcome
+    return Retraining(plan, candidates, trainings, recipe, info)
 
 
 def _found(run: Path, top: int) -> tuple[Plan, list[TrialRow]]:

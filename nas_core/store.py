@@ -1,126 +1,53 @@
 """A run's memory: one SQLite file, one writer, every step in one durable transaction.
 
-Tables (format 1): ``meta`` (key, JSON), ``trials`` (one row per proposal), ``agent`` (the learned
-state after the observed trials), ``events`` (time, kind, detail). A trial's ``observed`` is 0, or
-its place from 1 in the order in which the agent learned. WAL with synchronous=FULL: what
-a transaction committed survives kill -9 and power loss.
+Tables (format 2, see `nas_core.rows`): ``meta`` (key, JSON), ``trials`` (one row per proposal),
+``agent`` (the learned state, two generations), ``events`` (time, kind, detail). A trial's
+``observed`` is 0, or its place from 1 in the order in which the agent learned; ``known`` is how
+many trials the agent had learned from when it proposed it. WAL with synchronous=FULL: what
+a transaction committed survives kill -9 and power loss. Every row has a checksum; a damaged file
+is told from an intact one, and `nas_core.generations` keeps one to go back to.
 """
 
 import json
+import logging
 import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from nas_core.agent import Proposal
 from nas_core.database import DATABASE, UNFINISHED, connect, is_free, one_line, take_lock
-from nas_core.errors import RunError
-from nas_core.spec import Spec, spec_from_json
-from nas_core.trainer.base import Result, Status
+from nas_core.errors import DamageError, RunError
+from nas_core.failpoints import reach
+from nas_core.files import sweep
+from nas_core.generations import COPY, COPY_SECONDS, back_up, intact, opened, restore
+from nas_core.records import Memory, TrialRow, memory_of, readable, trial_row
+from nas_core.rows import COLUMNS, FORMAT, checksum, create, seal
+from nas_core.trainer.base import Result
 
-FORMAT = 1
+__all__ = ["METRICS", "RECOMMENDED", "RunStore", "TrialRow"]
+
 METRICS = "metrics"  # the event of an update: what the agent's `observe` returned
 RECOMMENDED = "recommended"  # in `meta`: the trial that an agent recommends by itself
 
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY, digest TEXT NOT NULL, text TEXT NOT NULL, spec TEXT NOT NULL,
-    actions TEXT NOT NULL, epsilon REAL, status TEXT, score REAL, reward REAL,
-    credited_from INTEGER, seconds REAL, parameters INTEGER, macs INTEGER, message TEXT,
-    result TEXT, finished REAL, observed INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX trials_by_digest ON trials (digest);
-CREATE TABLE agent (id INTEGER PRIMARY KEY CHECK (id = 1), state BLOB NOT NULL) STRICT;
-CREATE TABLE events (time REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
-"""
-
-
-@dataclass(frozen=True)
-class TrialRow:
-    """One trial as stored.
-
-    Attributes:
-        number: Order of proposing, from 0.
-        status: None while the trial has no result.
-        score: Validation accuracy in [0, 1]; None unless ok.
-        reward: What the agent was told; None until observed.
-        credited_from: The trial whose result this repeat was credited with; None when trained.
-        result_json: Curve, attempts and details; None while there is no result.
-        finished: Unix time of the result.
-        place: In the order in which the agent learned from trials, from 0; None until it did.
-    """
-
-    number: int
-    digest: str
-    text: str
-    spec_json: str
-    actions: tuple[int, ...]
-    epsilon: float | None
-    status: Status | None
-    score: float | None
-    reward: float | None
-    credited_from: int | None
-    seconds: float | None
-    parameters: int | None
-    macs: int | None
-    message: str | None
-    result_json: str | None
-    finished: float | None
-    place: int | None
-
-    @property
-    def observed(self) -> bool:
-        """Whether the agent's stored state includes the trial."""
-        return self.place is not None
-
-    @property
-    def spec(self) -> Spec:
-        """The architecture."""
-        return spec_from_json(json.loads(self.spec_json))
-
-    @property
-    def result(self) -> Result:
-        """The trainer's answer.
-
-        Raises:
-            RunError: The trial has none yet.
-        """
-        if self.result_json is None:
-            raise RunError(f"expected a finished trial, trial {self.number} has no result yet")
-        return Result.from_json(json.loads(self.result_json))
-
-    @property
-    def proposal(self) -> Proposal:
-        """The proposal as the agent made it."""
-        return Proposal(self.number, self.spec, self.actions, self.epsilon)
-
-
-def _row(values: Sequence[Any]) -> TrialRow:
-    row = list(values)
-    row[4] = tuple(json.loads(row[4]))
-    row[6] = None if row[6] is None else Status(row[6])
-    row[16] = row[16] - 1 if row[16] > 0 else None
-    return TrialRow(*row)
-
-
-_SELECT = (
-    "SELECT number, digest, text, spec, actions, epsilon, status, score, reward, credited_from, "
-    "seconds, parameters, macs, message, result, finished, observed FROM trials "
-)
+_log = logging.getLogger(__name__)
 
 
 class RunStore:
     """One run's folder and database. Values returned are copies; used by one thread."""
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: BinaryIO | None) -> None:
+    def __init__(
+        self, folder: Path, connection: sqlite3.Connection, lock: BinaryIO | None, form: int
+    ) -> None:
         self.folder = folder
         self._db = connection
         self._lock = lock
+        self._format = form
+        self._copied = time.monotonic()
+        self._changes = connection.total_changes
 
     @classmethod
     def create(cls, folder: Path, config: dict[str, Any]) -> "RunStore":
@@ -143,13 +70,16 @@ class RunStore:
             temporary = folder / UNFINISHED
             temporary.unlink(missing_ok=True)
             database = sqlite3.connect(temporary)
-            database.executescript(_SCHEMA)
+            create(database)
             with database:
-                database.execute("INSERT INTO meta VALUES ('format', ?)", (json.dumps(FORMAT),))
-                database.execute("INSERT INTO meta VALUES ('config', ?)", (json.dumps(config),))
+                for key, value in (("format", FORMAT), ("config", config)):
+                    row = (key, json.dumps(value))
+                    database.execute("INSERT INTO meta (key, value) VALUES (?, ?)", row)
             database.close()
             temporary.replace(folder / DATABASE)
-            return cls(folder, connect(folder, write=True), lock)
+            connection = connect(folder, write=True)
+            seal(connection)
+            return cls(folder, connection, lock, FORMAT)
 
     @classmethod
     def open(cls, folder: Path, *, write: bool = False) -> "RunStore":
@@ -157,33 +87,83 @@ class RunStore:
 
         Args:
             folder: A folder that `create` made.
-            write: Take the writer's lock; a reader may look on while a search runs.
+            write: Take the writer's lock; a reader may look on while a search runs. A run of
+                format 1 is brought to this one, a damaged file gives way to the last whole copy,
+                and temporary files of dead processes are swept.
 
         Raises:
-            RunError: There is no run, its format is newer, it is damaged, or (for a writer)
-                another process holds it.
+            LockedError: Another process writes (for a writer).
+            DamageError: It is damaged, and (for a writer) there is no copy to go back to.
+            RunError: There is no run, or its format is newer.
         """
-        if not (folder / DATABASE).is_file():
+        if not any(
+            (folder / name).is_file() for name in ((DATABASE, COPY) if write else (DATABASE,))
+        ):
             raise RunError(
                 f"expected a run folder, found no {DATABASE} in {folder}: nas runs lists runs"
             )
         with one_line(folder):
-            lock = take_lock(folder) if write else None
-            store = cls(folder, connect(folder, write), lock)
-            found = store.meta("format")
-        if found != FORMAT:
-            store.close()
-            raise RunError(f"expected run format {FORMAT}, {folder} has {found}: update nas")
+            if not write:
+                return cls(folder, *opened(folder))
+            lock = take_lock(folder)
+            try:
+                return cls._open_to_write(folder, lock)
+            except BaseException:
+                lock.close()
+                raise
+
+    @classmethod
+    def _open_to_write(cls, folder: Path, lock: BinaryIO) -> "RunStore":
+        sweep(folder)
+        try:
+            connection = intact(folder)
+        except DamageError as error:
+            restore(folder, error)
+            connection = intact(folder)
+        store = cls(folder, connection, lock, FORMAT)
+        store._back_up()
         return store
 
+    def _checked(self, table: str, where: str = "", given: Sequence[Any] = ()) -> list[list[Any]]:
+        """Return rows of a table, in the order of `COLUMNS`, that are as they were written.
+
+        Raises:
+            DamageError: A row has another checksum.
+        """
+        columns = COLUMNS[table]
+        if self._format == 1:  # without checksums
+            query = ", ".join("NULL" if name == "known" else name for name in columns)
+            query = query.replace("number,", "rowid,", 1) if table == "events" else query
+            with one_line(self.folder):
+                found = self._db.execute(f"SELECT {query} FROM {table} {where}", given)  # noqa: S608
+                return [list(values) for values in found]
+        rows = []
+        with one_line(self.folder):
+            query = f"SELECT {', '.join(columns)}, sum FROM {table} {where}"  # noqa: S608
+            for *values, told in self._db.execute(query, given):
+                if checksum(table, tuple(values)) != told:
+                    raise DamageError(
+                        f"expected {self.folder / DATABASE} as it was written, row {values[0]!r} "
+                        f"of {table} has changed: nas show {self.folder} --verify tells more, "
+                        "nas resume goes back to the last whole copy"
+                    )
+                rows.append(values)
+        return rows
+
     def meta(self, key: str) -> Any:
-        """Return a stored JSON value, or None."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        """Return a stored JSON value, or None.
+
+        Raises:
+            DamageError: It is not as it was written.
+        """
+        rows = self._checked("meta", "WHERE key = ?", (key,))
+        with readable(f"{key} of {self.folder}"):
+            return json.loads(rows[0][1]) if rows else None
 
     def set_meta(self, key: str, value: Any) -> None:
         """Store a JSON value."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+        row = (key, json.dumps(value))
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", row)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -201,11 +181,16 @@ class RunStore:
         with one_line(self.folder):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                reach("store.begun")
                 yield
+                reach("store.commit")
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._commit()
+            reach("store.committed")
+        if time.monotonic() - self._copied > COPY_SECONDS:
+            self._back_up()
 
     def _commit(self) -> None:
         try:
@@ -215,17 +200,31 @@ class RunStore:
                 self._db.execute("ROLLBACK")
             raise
 
-    def propose(self, proposals: Sequence[Proposal]) -> None:
-        """Store proposals; they are pending until `record`."""
+    def _back_up(self) -> None:
+        """Keep a copy if anything was written since the last one, or there is none."""
+        if self._db.in_transaction:
+            return  # a commit has failed: nothing of it is to be kept
+        if self._db.total_changes != self._changes or not (self.folder / COPY).is_file():
+            back_up(self.folder, self._db)
+        self._copied, self._changes = time.monotonic(), self._db.total_changes
+
+    def propose(self, proposals: Sequence[Proposal], known: int = 0) -> None:
+        """Store proposals; they are pending until `record`.
+
+        Args:
+            proposals: Of the agent, in order.
+            known: How many trials it had learned from.
+        """
         self._db.executemany(
-            "INSERT INTO trials (number, digest, text, spec, actions, epsilon) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO trials (number, digest, text, spec, actions, epsilon, known) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (p.trial, p.spec.digest, p.spec.to_text(), json.dumps(p.spec.to_json()),
-                 json.dumps(p.actions), p.epsilon)
+                 json.dumps(p.actions), p.epsilon, known)
                 for p in proposals
             ],
         )  # fmt: skip
+        reach("store.proposed")
 
     def record(self, trial: int, result: Result, credited_from: int | None = None) -> None:
         """Store the result of a pending trial.
@@ -242,6 +241,7 @@ class RunStore:
         )  # fmt: skip
         if done.rowcount != 1:
             raise RunError(f"expected trial {trial} to be pending: it is unknown or has a result")
+        reach("store.recorded")
 
     def mark_observed(self, rewards: dict[int, float], place: int) -> None:
         """Store that the agent has learned from these trials.
@@ -258,52 +258,105 @@ class RunStore:
             ],
         )
 
-    def save_agent(self, state: dict[str, Any]) -> None:
-        """Store the agent's state after all observed trials."""
-        blob = zlib.compress(json.dumps(state, allow_nan=False).encode(), 1)
-        self._db.execute("INSERT OR REPLACE INTO agent VALUES (1, ?)", (blob,))
+    def save_agent(self, state: dict[str, Any], observed: int, proposed: int) -> None:
+        """Store the agent's state after all observed trials; the state before is kept too.
 
-    def agent_state(self) -> dict[str, Any] | None:
-        """Return the agent's stored state, or None before the first."""
-        row = self._db.execute("SELECT state FROM agent WHERE id = 1").fetchone()
+        Args:
+            state: What its `state` returned.
+            observed: How many trials it has learned from.
+            proposed: How many it has proposed.
+        """
+        blob = zlib.compress(json.dumps(state, allow_nan=False).encode(), 1)
+        (last,) = self._db.execute("SELECT COALESCE(MAX(generation), -1) FROM agent").fetchone()
+        self._db.execute(
+            "INSERT OR REPLACE INTO agent (place, generation, observed, proposed, state) "
+            "VALUES (?, ?, ?, ?, ?)",
+            ((last + 1) % 2, last + 1, observed, proposed, blob),
+        )
+        reach("store.agent")
+
+    def memory(self) -> Memory | None:
+        """Return the agent's newest intact state, or None where there is none.
+
+        It may be behind the trials: `nas_core.replay` brings an agent up to them.
+        """
+        if self._format == 1:
+            return self._memory_of_format_1()
+        found = []
+        with one_line(self.folder):
+            query = f"SELECT {', '.join(COLUMNS['agent'])}, sum FROM agent"  # noqa: S608
+            for *values, told in self._db.execute(query):
+                memory = memory_of(values) if checksum("agent", tuple(values)) == told else None
+                found.append((values[1], memory))
+        whole = [(generation, memory) for generation, memory in found if memory is not None]
+        if len(whole) < len(found):
+            _log.warning(
+                "nas: a stored state of %s's agent is damaged: another intact one and the trials "
+                "since then take its place", self.folder,
+            )  # fmt: skip
+        return max(whole, key=lambda item: item[0])[1] if whole else None
+
+    def _memory_of_format_1(self) -> Memory | None:
+        row = self._db.execute("SELECT state FROM agent").fetchone()
         if row is None:
             return None
-        state: dict[str, Any] = json.loads(zlib.decompress(row[0]))
-        return state
+        observed, proposed = self._db.execute(
+            "SELECT MAX(observed), COUNT(*) FROM trials"
+        ).fetchone()
+        memory = memory_of([0, 0, observed, proposed, row[0]])
+        if memory is None:
+            raise DamageError(f"expected the state of an agent in {self.folder / DATABASE}")
+        return memory
+
+    def agent_state(self) -> dict[str, Any] | None:
+        """Return the agent's newest intact state, or None before the first."""
+        memory = self.memory()
+        return None if memory is None else memory.state
 
     def trials(self) -> list[TrialRow]:
-        """Return all trials in the order of proposing."""
-        query = _SELECT + "ORDER BY number"
-        return [_row(values) for values in self._db.execute(query)]
+        """Return all trials in the order of proposing.
+
+        Raises:
+            DamageError: A row is not as it was written.
+        """
+        rows = self._checked("trials", "ORDER BY number")
+        with readable(f"the trials of {self.folder}"):
+            return [trial_row(values) for values in rows]
 
     def trial(self, number: int) -> TrialRow:
         """Return one trial.
 
         Raises:
             RunError: There is no such trial.
+            DamageError: It is not as it was written.
         """
-        query = _SELECT + "WHERE number = ?"
-        values = self._db.execute(query, (number,)).fetchone()
-        if values is None:
+        rows = self._checked("trials", "WHERE number = ?", (number,))
+        if not rows:
             raise RunError(f"expected a trial of {self.folder}, received {number}: see nas show")
-        return _row(values)
+        with readable(f"trial {number} of {self.folder}"):
+            return trial_row(rows[0])
 
     def add_event(self, kind: str, detail: Any = None) -> None:
         """Append to the run's log (started, resumed, interrupted, metrics, ...)."""
         self._db.execute(
-            "INSERT INTO events VALUES (?, ?, ?)", (time.time(), kind, json.dumps(detail))
+            "INSERT INTO events (time, kind, detail) VALUES (?, ?, ?)",
+            (time.time(), kind, json.dumps(detail)),
         )
 
     def events(self, kind: str | None = None) -> list[tuple[float, str, Any]]:
-        """Return (unix time, kind, detail), oldest first."""
-        rows = self._db.execute(
-            "SELECT time, kind, detail FROM events WHERE ?1 IS NULL OR kind = ?1 ORDER BY rowid",
-            (kind,),
-        )
-        return [(when, what, json.loads(detail)) for when, what, detail in rows]
+        """Return (unix time, kind, detail), oldest first.
+
+        Raises:
+            DamageError: One is not as it was written.
+        """
+        rows = self._checked("events", "WHERE ?1 IS NULL OR kind = ?1 ORDER BY rowid", (kind,))
+        with readable(f"the events of {self.folder}"):
+            return [(when, what, json.loads(detail)) for _, when, what, detail in rows]
 
     def close(self) -> None:
         """Close the database and release the writer's lock; may be called twice."""
+        if self._lock is not None:
+            self._back_up()
         self._db.close()
         if self._lock is not None:
             self._lock.close()

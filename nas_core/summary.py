@@ -8,6 +8,7 @@ from typing import Any
 
 from nas_core.executors.simulated import SIMULATED_SECONDS
 from nas_core.store import RECOMMENDED, RunStore, TrialRow
+from nas_core.trainer.base import STOPPED
 
 
 def ranked(rows: Sequence[TrialRow]) -> list[TrialRow]:
@@ -71,6 +72,7 @@ def summarise(store: RunStore) -> dict[str, Any]:
         "seconds": 0.0 if seconds is None else round(float(seconds), 3),
         "failures": failures(rows),
         **simulated(store, rows),
+        **(stopped_early(rows) if store.config["plan"].get("stop_early") else {}),
         "run": str(store.folder),
     }
 
@@ -90,6 +92,20 @@ def simulated(store: RunStore, rows: Sequence[TrialRow]) -> dict[str, float]:
     paid = float(seconds) * int(store.config["plan"]["workers"])
     busy = spent / paid if paid > 0.0 else 1.0
     return {SIMULATED_SECONDS: round(float(seconds), 3), "busy": round(busy, 4)}
+
+
+def stopped_early(rows: Sequence[TrialRow]) -> dict[str, dict[str, float]]:
+    """Return what stopping hopeless children saved.
+
+    Of the trained children with a score: how many were stopped, and the share of all their epochs
+    that was never trained.
+    """
+    results = [row.result for row in rows if row.score is not None and row.credited_from is None]
+    epochs = [len(result.curve) for result in results]
+    stopped = sum(STOPPED in (result.details or {}) for result in results)
+    whole = max(epochs, default=0) * len(epochs)
+    saved = 1.0 - sum(epochs) / whole if whole > 0 else 0.0
+    return {"stopped_early": {"children": stopped, "saved": round(saved, 4)}}
 
 
 def recommended(store: RunStore) -> TrialRow | None:

@@ -12,6 +12,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+pytest_plugins = ["s3_server"]  # in tests/support: servers start when a test asks for one
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("nas_core", "metaqnn", "nas_net_architecture")
+PACKAGES = ("nas_core", "metaqnn", "nas_net_architecture", "training_control")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 

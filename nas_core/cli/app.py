@@ -2,7 +2,7 @@
 
 import typer
 
-from nas_core.cli import compare, data, doctor, retrain, runs, search
+from nas_core.cli import compare, data, doctor, retrain, runs, sagemaker, search
 
 app = typer.Typer(
     name="nas",
@@ -29,6 +29,12 @@ doctor.register(app)
 app.add_typer(
     data.app,
     name="data",
-    help="Data sets: make, import, check and look at them.",
+    help="Data sets: make, import, check, look at them, copy them to S3.",
     epilog="Start with: nas data show leaves --out leaves.png",
+)
+app.add_typer(
+    sagemaker.app,
+    name="sagemaker",
+    help="Searches, trials and final trainings as jobs of Amazon SageMaker.",
+    epilog="Start with: nas sagemaker search --dry-run --data s3://bucket/leaves --role ROLE_ARN",
 )

@@ -1,4 +1,4 @@
-"""`nas data`: make, import, check and look at data sets."""
+"""`nas data`: make, import, check and look at data sets; copy them to S3 and back."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,12 @@ from nas_core.errors import DataError, UsageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-Name = Annotated[str, typer.Argument(help="A name (leaves, mnist, ...) or a folder or file.")]
+Name = Annotated[str, typer.Argument(help="A name (leaves, mnist, ...), folder, file or s3://.")]
+Owner = Annotated[
+    str | None,
+    typer.Option(help="Account that owns the bucket; NAS_BUCKET_OWNER or your own if unset."),
+]
+Region = Annotated[str | None, typer.Option(help="AWS region; the environment's if unset.")]
 
 
 @app.command()
@@ -149,3 +154,56 @@ def table_(
         print_json(found)
     else:
         print(f"{out}: {found['architectures']} architectures, {', '.join(found['columns'])}")
+
+
+@app.command()
+@command
+def push(
+    data: Name,
+    address: Annotated[str, typer.Argument(help="Its place, s3://bucket/prefix.")],
+    owner: Owner = None,
+    region: Region = None,
+    kms_key: Annotated[str | None, typer.Option(help="Key that encrypts it there.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Copy a data set to S3; repeat it after an interruption and it goes on.
+
+    Examples:  nas data push data/leaves s3://bucket/leaves
+    """
+    from nas_core.cloud.address import S3Address
+    from nas_core.cloud.client import s3
+    from nas_core.cloud.datasets import push as push_dataset
+    from nas_core.datasets import resolve
+
+    target = S3Address.parse(address)
+    found = push_dataset(
+        resolve(data, Path("data")).path, target, s3(region, owner, kms_key=kms_key)
+    )
+    if json:
+        print_json(found)
+    else:
+        print(f"{target}: {found['bytes'] / 1e6:.1f} MB, {found['sent']} files sent")
+
+
+@app.command()
+@command
+def pull(
+    address: Annotated[str, typer.Argument(help="Where it is, s3://bucket/prefix.")],
+    out: Annotated[Path, typer.Argument(help="Folder to make, such as data/mine.")],
+    owner: Owner = None,
+    region: Region = None,
+    json: JsonFlag = False,
+) -> None:
+    """Copy a data set from S3; repeat it after an interruption and it goes on.
+
+    Examples:  nas data pull s3://bucket/leaves data/leaves
+    """
+    from nas_core.cloud.address import S3Address
+    from nas_core.cloud.client import s3
+    from nas_core.cloud.datasets import pull as pull_dataset
+
+    info = pull_dataset(S3Address.parse(address), out, s3(region, owner))
+    if json:
+        print_json({"path": str(info.path), "counts": info.counts, "digest": info.digest})
+    else:
+        print(f"{info.path}: {sum(info.counts.values())} examples, {len(info.classes)} classes")

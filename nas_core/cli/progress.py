@@ -2,11 +2,14 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from nas_core.executors.base import Describes, Executor
 from nas_core.plan import Plan
 from nas_core.store import TrialRow
+from nas_core.trainer.base import WARNINGS
 
 PLAIN_SECONDS = 1.0  # least time between two plain lines
 
@@ -30,10 +33,11 @@ class SearchProgress:
         self._best: dict[str, float] = {}
         self._started: dict[str, float] = {}
         self._last = 0.0
+        self._executor: Executor | None = None
 
     def __enter__(self) -> "SearchProgress":
         if sys.stderr.isatty():
-            self._bar = _rich_bar()
+            self._bar = _rich_bar(self._workers)
             self._bar.start()
         return self
 
@@ -46,11 +50,19 @@ class SearchProgress:
         if self._bar is not None:
             self._bar.stop()
 
+    def watch(self, executor: Executor) -> None:
+        """Show the executor's own words from now on, if it has any."""
+        self._executor = executor
+
+    def _workers(self) -> str:
+        return f"{self._executor.state()}  " if isinstance(self._executor, Describes) else ""
+
     def __call__(self, plan: Plan, row: TrialRow) -> None:
         """Show one more trial of the search or of its control."""
         rows = self._seen.setdefault(plan.agent, [])
         self._started.setdefault(plan.agent, time.monotonic() - (row.seconds or 0.0))
         rows.append(row)
+        self._warn(row)
         best = self._best.get(plan.agent)
         improved = row.score is not None and (best is None or row.score > best)
         if row.score is not None and improved:
@@ -59,6 +71,12 @@ class SearchProgress:
             self._plain(plan, row, improved)
         else:
             self._draw(plan, row)
+
+    def _warn(self, row: TrialRow) -> None:
+        if row.result_json is None or f'"{WARNINGS}"' not in row.result_json:
+            return  # a result is not read for nothing
+        for line in row.result.warnings:
+            print(f"trial {row.number + 1}: {line}", file=sys.stderr, flush=True)
 
     def _best_text(self, plan: Plan) -> str:
         best = self._best.get(plan.agent)
@@ -74,7 +92,7 @@ class SearchProgress:
         left = (now - self._started[plan.agent]) / done * max(0, plan.trials - row.number - 1)
         print(
             f"{plan.agent} {row.number + 1}/{plan.trials}  {_outcome(row)}  best "
-            f"{self._best_text(plan)}  {duration(left)} left  {row.text}",
+            f"{self._best_text(plan)}  {duration(left)} left  {self._workers()}{row.text}",
             file=sys.stderr,
             flush=True,
         )
@@ -100,7 +118,8 @@ def _outcome(row: TrialRow) -> str:
     return f"{row.score:.4f} {seconds:4.1f} s"
 
 
-def _rich_bar() -> Any:
+def _rich_bar(workers: Callable[[], str]) -> Any:
+    """Return the bar; `workers` is asked at each refresh, also while no trial ends."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -110,9 +129,14 @@ def _rich_bar() -> Any:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Workers(TextColumn):
+        def render(self, task: Any) -> Text:
+            return Text("" if task.finished else workers())
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
         TextColumn("best {task.fields[best]}"), TimeElapsedColumn(), TextColumn("left"),
-        TimeRemainingColumn(), console=Console(stderr=True),
+        TimeRemainingColumn(), Workers(""), console=Console(stderr=True),
     )  # fmt: skip

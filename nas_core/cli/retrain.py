@@ -31,7 +31,8 @@ def retrain(
     """Retrain the best architectures on all data, test them once, save the models.
 
     With --init-from each is trained twice with the same budget: from scratch, and from the
-    model's weights where a layer of the same name has the same shapes.
+    model's weights where a layer of the same name has the same shapes. Interrupted, the same
+    command goes on: with finished trainings kept, and others from their last checkpoint.
 
     Examples:  nas retrain R2 --top 3 --seeds 2
 
@@ -56,7 +57,7 @@ def retrain(
     if json:
         print_json(outcome)
     else:
-        _print_outcome(outcome)
+        print_outcome(outcome)
 
 
 def _spread(values: list[float]) -> str:
@@ -99,7 +100,8 @@ def _few(names: list[str]) -> str:
     return f"{shown}, ...: --json lists all" if len(names) > LAYERS_SHOWN else shown or "none"
 
 
-def _print_outcome(outcome: dict[str, Any]) -> None:
+def print_outcome(outcome: dict[str, Any]) -> None:
+    """Print the table of a retraining, and what else is known of the best."""
     print(_figures(outcome))
     inherited = _inherited(outcome)
     if inherited:

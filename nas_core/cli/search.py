@@ -22,6 +22,9 @@ from nas_core.cli.output import (
 from nas_core.errors import UsageError
 
 Text = str | None
+Address = Annotated[
+    Text, typer.Option(help="Head of a Ray cluster, HOST:PORT; one of this machine if unset.")
+]
 SPACES = (
     "metaqnn, nasnet (cells), chain (skip connections), text; on published tables: nasbench201, "
     "nasbench_macro, table (your own)."
@@ -40,13 +43,17 @@ def search(
     trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None,
     data: Annotated[
         Text,
-        typer.Option(help="leaves, cifar10, mnist, fashion_mnist, a folder, FILE.npz, .zip, .csv."),
+        typer.Option(help="leaves, cifar10, mnist, ..., a folder, FILE.npz, .zip, .csv, s3://..."),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(help="Proposals, credited repeats included.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Children at a time; one per core.")] = None,
-    executor: Annotated[Text, typer.Option(help="process, inline or simulated.")] = None,
+    executor: Annotated[Text, typer.Option(help="process, inline, simulated or ray.")] = None,
+    address: Address = None,
+    gpu_share: Annotated[
+        float | None, typer.Option(help="GPUs of one child on a cluster, such as 0.5.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
     preset: Annotated[
@@ -69,6 +76,9 @@ def search(
     ] = None,
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Learn in order of arrival: no worker waits.")
+    ] = False,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="End children that will not be among the best.")
     ] = False,
     table: TableFile = None,
     search_column: SearchColumn = None,
@@ -93,29 +103,50 @@ def search(
     nas search text --data reviews.csv.gz --trials 24 --run T1
 
     nas search nasbench201 --trainer table --table nasbench201.npz --trials 100
+
+    nas search metaqnn --data mine --executor ray --address 10.0.0.5:6379
     """
     from nas_core.api import search as run_search
     from nas_core.cli.progress import SearchProgress
 
     given = {
         "agent": agent, "trainer": trainer, "data": data, "trials": trials, "workers": workers,
-        "executor": executor, "seed": seed, "run": run, "preset": preset, "control": control,
+        "executor": executor, "address": address, "gpu_share": gpu_share,
+        "seed": seed, "run": run, "preset": preset, "control": control,
         "data_fraction": data_fraction, "max_hours": max_hours, "target": target,
         "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
         "asynchronous": True if asynchronous else None, "table": table,
+        "stop_early": True if stop_early else None,
         "search_column": search_column, "report_columns": report_columns,
         "seconds_column": seconds_column, "reuse": reuse,
     }  # fmt: skip
-    options = {} if config is None else _read_config(config, {*given, "space", "recipe"})
+    space, options = combined(space, given, config, epochs)
+    with SearchProgress() as progress:
+        result = run_search(space, on_trial=progress, on_executor=progress.watch, **options)
+    finish(result, json)
+
+
+def combined(
+    space: str, given: dict[str, Any], config: Path | None, epochs: int | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the space and the options that were typed, above those of a file.
+
+    Args:
+        space: As typed.
+        given: Options by the names of `nas_core.search`; None where nothing was typed.
+        config: TOML file; None for none.
+        epochs: Of a child; None for the recipe's.
+
+    Raises:
+        UsageError: The file cannot be used.
+    """
+    options = {} if config is None else _read_config(config, {*given, "space", "recipe", "cloud"})
     options.update({key: value for key, value in given.items() if value is not None})
     if "table" in options:
         options.setdefault("trainer", "table")
     if epochs is not None:
         options["recipe"] = {**options.get("recipe", {}), "epochs": epochs}
-    space = options.pop("space", space)
-    with SearchProgress() as progress:
-        result = run_search(space, on_trial=progress, **options)
-    _finish(result, json)
+    return options.pop("space", space), options
 
 
 def _read_config(path: Path, known: set[str]) -> dict[str, Any]:
@@ -141,23 +172,38 @@ def _read_config(path: Path, known: set[str]) -> dict[str, Any]:
 def resume(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     trials: Annotated[int, typer.Option(help="Proposals to add to the run's number.")] = 0,
+    executor: Annotated[
+        Text, typer.Option(help="process, inline or ray: where children run from now on.")
+    ] = None,
+    address: Address = None,
     json: JsonFlag = False,
 ) -> None:
     """Go on with a run exactly where it stopped, however it stopped.
 
+    Long children go on from their last checkpoint, to the same result.
+
     Examples:  nas resume runs/metaqnn-20260101-120000
 
     nas resume R1 --trials +50
+
+    nas resume R1 --address 10.0.0.9:6379
     """
     from nas_core.api import resume as run_resume
     from nas_core.cli.progress import SearchProgress
 
     with SearchProgress() as progress:
-        result = run_resume(run, more_trials=trials, on_trial=progress)
-    _finish(result, json)
+        result = run_resume(
+            run,
+            more_trials=trials,
+            executor=executor,
+            address=address,
+            on_trial=progress,
+            on_executor=progress.watch,
+        )
+    finish(result, json)
 
 
-def _finish(result: Any, json: bool) -> None:
+def finish(result: Any, json: bool) -> None:
     """Print how a search ended; an interrupted one exits with 130."""
     from nas_core.cli.output import INTERRUPTED
     from nas_core.loop import Stop
@@ -214,6 +260,12 @@ def _print_summary(result: Any) -> None:
     if summary["mean_by_epsilon"]:
         phases = "  ".join(f"{e}: {number(m)}" for e, m in summary["mean_by_epsilon"].items())
         print(f"\nmean score by epsilon  {phases}")
+    if "stopped_early" in summary:
+        early = summary["stopped_early"]
+        print(
+            f"\nstopped early: {early['children']} children, which saved {early['saved']:.0%} of "
+            "all epochs"
+        )
     if SIMULATED_SECONDS in summary:
         print(
             f"\nsimulated: {duration(summary[SIMULATED_SECONDS])} on several workers, busy "

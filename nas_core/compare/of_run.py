@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nas_core.artefacts import note
 from nas_core.compare.comparison import RANDOM, Comparison
 from nas_core.compare.pool import run_seeds
 from nas_core.compare.run import compare, plan_for
@@ -57,6 +58,7 @@ def comparison_of(run: Path, config: dict[str, Any]) -> dict[str, Any]:
         return {"note": f"Not compared: {error}"}
     with suppress(OSError):  # a folder that is only read is compared again next time
         write_json(run / COMPARISON, found)
+        note(run, run / COMPARISON)
     return found
 
 

@@ -39,6 +39,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: It is missing, damaged, of another format, or an array file is absent.
     """
+    manifest = parse_manifest(folder)
+    missing = [name for name in files_of(manifest.get("words")) if not (folder / name).is_file()]
+    if missing:
+        raise DataError(
+            f"expected {missing[0]} in {folder}, received no such file: import the data set again"
+        )
+    return manifest
+
+
+def parse_manifest(folder: Path) -> dict[str, Any]:
+    """Read and validate `folder`/dataset.json; the array files may still be on their way.
+
+    Raises:
+        DataError: It is missing, damaged or of another format.
+    """
     manifest = _parse(folder / MANIFEST)
     if manifest.get("format") != FORMAT:
         raise DataError(
@@ -46,11 +61,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "import the data set again with this version"
         )
     _check_fields(folder, manifest)
-    missing = [name for name in files_of(manifest.get("words")) if not (folder / name).is_file()]
-    if missing:
-        raise DataError(
-            f"expected {missing[0]} in {folder}, received no such file: import the data set again"
-        )
     return manifest
 
 

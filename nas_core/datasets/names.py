@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+from nas_core.cloud.address import S3Address, is_address
 from nas_core.datasets.builtin import BUILTIN, fetch_builtin
 from nas_core.datasets.folders import image_paths
 from nas_core.datasets.importing import import_dataset
@@ -25,13 +26,16 @@ def resolve(name_or_path: str, root: Path = ROOT) -> DatasetInfo:
         name_or_path: "leaves" (generated); "cifar10", "mnist", "fashion_mnist" (fetched by Keras);
             the name of a folder under `root`; a data set folder; a folder with a subfolder for
             each class, a zip of one, an .npz file, or a table of texts, .csv, .tsv or with .gz
-            (imported to `root`/NAME-HASH).
+            (imported to `root`/NAME-HASH); s3://bucket/prefix (fetched to `root`/NAME-HASH).
         root: Where data sets live.
 
     Raises:
         UsageError: No such name and no such path.
         DataError: The source cannot be used, or cannot be fetched.
+        CloudError: AWS refuses to hand the data set over.
     """
+    if is_address(name_or_path):
+        return _fetched(name_or_path, root)
     ready = root / name_or_path
     if name_or_path == LEAVES or name_or_path in BUILTIN:
         return _prepare(name_or_path, ready)
@@ -42,8 +46,8 @@ def resolve(name_or_path: str, root: Path = ROOT) -> DatasetInfo:
         return open_dataset(ready)
     raise UsageError(
         f"expected a data set's name ({', '.join(known(root))}) or the path of a data set, a "
-        f"folder of images, a zip, .npz, .csv or .tsv file, received {name_or_path!r}: "
-        "check the spelling"
+        "folder of images, a zip, .npz, .csv or .tsv file, or s3://bucket/prefix, received "
+        f"{name_or_path!r}: check the spelling"
     )
 
 
@@ -69,6 +73,13 @@ def _prepare(name: str, folder: Path) -> DatasetInfo:
         if (folder / MANIFEST).is_file():
             return open_dataset(folder)
         raise
+
+
+def _fetched(text: str, root: Path) -> DatasetInfo:
+    """Fetch a data set from S3 into a folder that its digest names, or reuse that."""
+    from nas_core.cloud.datasets import fetch
+
+    return fetch(S3Address.parse(text), root)
 
 
 def _imported(path: Path, root: Path) -> DatasetInfo:

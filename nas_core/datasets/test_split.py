@@ -1,6 +1,7 @@
 """The test split: one function opens it, and every opening is written down first."""
 
 import json
+import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 from nas_core.datasets.manifest import files_of, read_manifest
 from nas_core.datasets.store import DatasetInfo, Split, _read_arrays
 from nas_core.errors import DataError, RunError
-from nas_core.files import fsync_folder, sha256_bytes, sha256_file
+from nas_core.files import fsync_folder, parse_json, sha256_bytes, sha256_file
 
 OPENINGS = "test_openings.jsonl"
+
+_log = logging.getLogger(__name__)
 
 
 def open_test(info: DatasetInfo, *, run: Path, reason: str) -> Split:
@@ -43,13 +46,20 @@ def record_opening(run: Path, reason: str, name: str, digest: str) -> None:
     Raises:
         RunError: The run folder is missing or cannot be written.
     """
-    record = {
+    record: dict[str, str] = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "reason": reason,
         "dataset": name,
         "digest": digest,
     }
+    record["sum"] = _sum(record)
     _append(Path(run), json.dumps(record) + "\n")
+
+
+def _sum(record: dict[str, str]) -> str:
+    """Return the checksum of a line, which it carries itself."""
+    rest = {name: value for name, value in record.items() if name != "sum"}
+    return sha256_bytes(json.dumps(rest, sort_keys=True).encode())[:16]
 
 
 def _append(run: Path, line: str) -> None:
@@ -74,18 +84,30 @@ def _append(run: Path, line: str) -> None:
 def read_openings(run: Path) -> list[dict[str, str]]:
     """Return the recorded openings of the test split, oldest first; empty when never opened.
 
-    A line that a crash tore is left out: the split is read only after its line was whole.
+    A line that a crash tore is left out, with a warning: the split is read only after its line was
+    whole. A whole line that has changed since is kept: something was opened.
     """
     path = Path(run) / OPENINGS
     if not path.exists():
         return []
-    records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
+    records, start = [], 0
+    for line in path.read_bytes().split(b"\n"):
+        record = _record(line)
+        if record is not None:
+            records.append(record)
+        if line and (record is None or record.get("sum", _sum(record)) != _sum(record)):
+            what = "a torn line is left out" if record is None else "a line has changed"
+            _log.warning("nas: %s: %s, bytes %d to %d", path, what, start, start + len(line))
+        start += len(line) + 1
     return records
+
+
+def _record(line: bytes) -> dict[str, str] | None:
+    try:
+        value = parse_json(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def verify_dataset(info: DatasetInfo) -> list[str]:

@@ -40,3 +40,11 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop everything that runs. May be called twice."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """An executor that can say how its workers are, for people; read from any thread."""
+
+    def state(self) -> str:
+        """Return one short line, such as "2 nodes, 3/4 busy"."""

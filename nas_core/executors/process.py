@@ -15,6 +15,7 @@ from nas_core.trainer.base import Job, Result, Status, Trainer, failed
 
 TICK = 0.2  # seconds between two looks at memory and clocks
 TRIALS_PER_WORKER = 25  # a lasting TensorFlow process grows by 5 to 52 MB per model
+RETRIES = 3  # of a trial whose process somebody else has killed
 
 
 class ProcessExecutor:
@@ -23,7 +24,8 @@ class ProcessExecutor:
     On processors every trial has a fresh process, forked from a server that has imported what
     the trainer names in its attribute `preload` (a tuple of module names; none by default). A
     GPU does not survive a fork: there, spawned processes serve several trials each, on one GPU
-    each where there are several.
+    each where there are several. A trial whose process somebody else kills is run again, and
+    goes on from its checkpoint if it has one.
 
     Args:
         trainer: Scores the trials; must be sendable to another process.
@@ -65,6 +67,8 @@ class ProcessExecutor:
         self._looked = 0.0
         self._waiting: deque[tuple[Spec, Job]] = deque()
         self._workers: dict[int, Worker] = {}
+        self._given: dict[int, tuple[Spec, Job]] = {}  # what runs
+        self._losses: dict[int, int] = {}  # by trial
         # Also runs when the driver ends, or forgets this object, without `close`.
         self._end = weakref.finalize(self, _end_all, self._workers, self._factory)
 
@@ -103,6 +107,7 @@ class ProcessExecutor:
         for slot, worker in list(self._workers.items()):
             if worker.trial == trial:
                 self._workers.pop(slot).end()
+                self._given.pop(trial, None)
 
     def close(self) -> None:
         """Kill everything that runs, and the fork server if nobody else uses it."""
@@ -121,7 +126,9 @@ class ProcessExecutor:
                     return
                 self._workers[slot] = worker
             if worker.trial is None:
-                worker.give(*self._waiting.popleft())
+                spec, job = self._waiting.popleft()
+                self._given[job.trial] = spec, job
+                worker.give(spec, job)
 
     def _collect(self) -> list[Finished]:
         """Read every worker, look at its limits once per tick, and replace what has ended."""
@@ -138,7 +145,14 @@ class ProcessExecutor:
                 self._workers.pop(slot).end()
             else:
                 worker.rest()
-            if trial is not None:
+            if trial is None:
+                continue
+            again = self._given.pop(trial)
+            if worker.lost and self._losses.get(trial, 0) < RETRIES:
+                self._losses[trial] = self._losses.get(trial, 0) + 1
+                self._waiting.appendleft(again)
+            else:
+                self._losses.pop(trial, None)
                 finished.append(Finished(trial, result))
         return finished
 
@@ -152,7 +166,7 @@ class ProcessExecutor:
         if result is None and look and worker.trial is not None:
             result = worker.over_limit()
         self._proven |= worker.ready
-        if worker.ready or not worker.spent:
+        if worker.ready or worker.lost or not worker.spent:
             return result
         message = "" if result is None else result.message
         reason = worker.unloadable or self._factory.last_words() or message

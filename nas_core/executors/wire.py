@@ -14,7 +14,7 @@ from nas_core.trainer.base import Job
 BLOCK = 1 << 16
 LONGEST_LINE = 64 << 20
 TAIL = 4096
-JOB_PATHS = ("model_path", "init_from")
+JOB_PATHS = ("model_path", "init_from", "checkpoint")
 
 
 def encode_request(spec: Spec, job: Job) -> bytes:

@@ -17,6 +17,7 @@ from nas_core.trainer.base import Job, Result, Status, failed
 
 STARTUP_SECONDS = 120.0  # for the imports of a process that is not forked, on a loaded machine
 JOIN_SECONDS = 2.0
+LOST = (-signal.SIGKILL, 255)  # 255: the fork server was killed, which knows how its children end
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Worker:
         ready: Whether it has loaded the trainer.
         spent: Whether it has ended, or must be: it can serve no other trial.
         unloadable: Why it could not load the trainer; empty if it could.
+        lost: Whether somebody else killed it: no fault of the trial.
     """
 
     def __init__(
         self, context: BaseContext, sealed: Sealed, limits: Limits, environment: Mapping[str, str]
     ) -> None:
         self.trial: int | None = None
-        self.ready = self.spent = False
+        self.ready = self.spent = self.lost = False
         self.unloadable = ""
         self._served = 0
         self._limits = limits
@@ -148,6 +150,7 @@ class Worker:
         code = self.process.exitcode
         if code == -signal.SIGKILL and tree.kernel_oom_kills() > self._oom_kills:
             return self._failure(Status.OUT_OF_MEMORY, "killed by the kernel, out of memory")
+        self.lost = code in LOST
         name = f"exit code {code}"
         if code < 0:
             name = f"signal {_signal_name(-code)}"

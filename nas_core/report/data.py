@@ -1,6 +1,5 @@
 """All that a report shows, read once from a run folder; nothing is written there."""
 
-import json
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from nas_core.database import DATABASE
 from nas_core.datasets.test_split import read_openings
 from nas_core.errors import RunError
+from nas_core.files import read_json
 from nas_core.store import RunStore, TrialRow
 
 CONTROL = "control"  # folder, inside the run's, of random search with the same seed and budget
@@ -115,7 +115,7 @@ def _retraining(path: Path, notices: list[str]) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError) as error:
         notices.append(f"{path.name} could not be read: {error}")
         return {}

@@ -10,7 +10,7 @@ from nas_core.report.markup import NOTHING, Html, accuracy, duration, esc, facts
 from nas_core.report.pictures import picture
 from nas_core.report.retraining import chosen, retrained
 from nas_core.store import METRICS, TrialRow
-from nas_core.summary import failures, ranked
+from nas_core.summary import failures, ranked, stopped_early
 
 TITLES = {"metaqnn": "MetaQNN", "nasnet": "NASNet", "random": "Random search"}
 
@@ -86,6 +86,9 @@ def _figures(data: ReportData) -> Html:
         ("wall-clock time", duration(data.seconds)),
         ("state", _ending(data)),
     ]
+    if data.plan.get("stop_early"):
+        found = stopped_early(finished)["stopped_early"]
+        pairs.insert(6, ("stopped early", f"{found['children']:,}, {found['saved']:.0%} of epochs"))
     if len(rows) > len(finished):
         pairs.insert(6, ("waiting or running", f"{len(rows) - len(finished):,}"))
     return facts(pairs)
@@ -160,6 +163,7 @@ _OPTIONS: dict[str, object] = {
     "trials": None,
     "workers": 1,
     "asynchronous": False,
+    "stop_early": False,
     "seed": None,
     "data_fraction": 1.0,
     "max_hours": None,

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from nas_core.artefacts import note
 from nas_core.compare.of_run import comparison_of
 from nas_core.errors import RunError
 from nas_core.files import write_text
@@ -55,6 +56,7 @@ def write_report(run: Path, out: Path | None = None, *, comparison: bool = True)
     page = render(data)
     try:
         write_text(target, page)
+        note(run, target)
     except OSError as error:
         raise RunError(
             f"expected to write {target} ({error.strerror}): choose another place with --out"

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas_core.artefacts import MODELS, note
 from nas_core.assembly import executor_for
 from nas_core.datasets import DatasetInfo
-from nas_core.files import sha256_bytes, sha256_file, write_json
+from nas_core.files import read_json, sha256_bytes, sha256_file, write_json
 from nas_core.plan import Plan
 from nas_core.retraining.candidates import Candidate
 from nas_core.seeding import derived_seed
 from nas_core.trainer.base import Job, Result
+from nas_core.trainer.checkpoint import CHECKPOINTS, remove
 from nas_core.trainer.recipe import Recipe
-
-MODELS = "models"
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,16 @@ class Training:
     seed: int
     model: Path
 
+    @property
+    def checkpoint(self) -> Path:
+        """Where the training keeps its state until the model is there."""
+        return self.model.parent.parent.resolve() / CHECKPOINTS / self.model.stem
+
     def job(self, number: int, threads: int) -> Job:
         """Return how a trainer is to run this, as number so and so."""
         inherited = self.candidate.inherited
         source = None if inherited is None else inherited.model.resolve()
-        return Job(number, self.seed, threads, self.model.resolve(), source)
+        return Job(number, self.seed, threads, self.model.resolve(), source, self.checkpoint)
 
 
 def plan_trainings(
@@ -100,6 +105,8 @@ def train_all(
                 results[item.trial] = item.result
                 training = trainings[item.trial]
                 _keep(training, item.result, info, recipe)
+                for warning in item.result.warnings:
+                    on_line(warning)
                 on_line(_line(len(results), len(trainings), training.candidate, item.result))
     return [results[index] for index in range(len(trainings))]
 
@@ -130,12 +137,14 @@ def _keep(training: Training, result: Result, info: DatasetInfo, recipe: Recipe)
     if inherited is not None:
         described["init_from"] = {"model": str(inherited.model), "sha256": inherited.sha256}
     write_json(training.model.with_suffix(".json"), described)
+    note(training.model.parent.parent, training.model, training.model.with_suffix(".json"))
+    remove(training.checkpoint)
 
 
 def _finished(model: Path) -> Result | None:
     """Return the result of an earlier, intact training, if there is one."""
     try:
-        described = json.loads(model.with_suffix(".json").read_text())
+        described = read_json(model.with_suffix(".json"))
         if described["sha256"] != sha256_file(model):
             return None
         return Result.from_json(described["result"])

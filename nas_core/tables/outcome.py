@@ -1,11 +1,11 @@
 """What a search on a table amounts to: the reported columns of the network that it recommends."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from nas_core.artefacts import note
 from nas_core.datasets.test_split import record_opening
-from nas_core.files import write_json
+from nas_core.files import read_json, write_json
 from nas_core.plan import Plan
 from nas_core.store import RunStore
 from nas_core.summary import ranked, recommended
@@ -38,13 +38,14 @@ def write_outcome(plan: Plan, store: RunStore) -> dict[str, float]:
         store.folder / OUTCOME,
         {"trial": best.number, "text": best.text, "digest": best.digest, "columns": values},
     )
+    note(store.folder, store.folder / OUTCOME)
     return values
 
 
 def read_outcome(run: Path) -> dict[str, Any]:
     """Return what `write_outcome` wrote; empty before, or where it cannot be read."""
     try:
-        value = json.loads((run / OUTCOME).read_text(encoding="utf-8"))
+        value = read_json(run / OUTCOME)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -9,6 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 from nas_core.errors import RunError
 from nas_core.spec import Spec
 
+WARNINGS = "warnings"  # in a result's details
+STOPPED = "stopped_after"  # there, too: epochs, of a training that was stopped as hopeless
+
 
 class Status(StrEnum):
     """How a trial ended."""
@@ -43,6 +46,10 @@ class Job:
         threads: Processor threads that the child may use.
         model_path: Where to save the trained model (`.keras`), or None for not at all.
         init_from: Saved model (`.keras`) to inherit weights from, or None for fresh ones.
+        checkpoint: Folder where a long training keeps its state and finds it again after a kill,
+            for this trial alone; None for none. Never decides what the result is.
+        stops: Validation accuracy that it must have after the first epochs, one each, to be
+            trained on; none to train every child to its end (see `nas_core.early_stopping`).
     """
 
     trial: int
@@ -50,6 +57,8 @@ class Job:
     threads: int = 1
     model_path: Path | None = None
     init_from: Path | None = None
+    checkpoint: Path | None = None
+    stops: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,11 @@ class Result:
                 f"expected a finite score exactly when a trial is ok, received {self.status} "
                 f"with score {self.score!r}: return Status.DIVERGED for a score that is not finite"
             )
+
+    @property
+    def warnings(self) -> list[str]:
+        """Lines about what went wrong and did not stop the trial, such as a damaged checkpoint."""
+        return [] if self.details is None else list(self.details.get(WARNINGS, []))
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; numbers of the curve that are not finite become None."""

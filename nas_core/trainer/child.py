@@ -10,11 +10,12 @@ import keras
 from nas_core.cost import cost
 from nas_core.datasets import open_dataset
 from nas_core.errors import SpecError
-from nas_core.files import write_with
+from nas_core.files import sha256_file, write_with
 from nas_core.spec import ChainSpec, SepConv, Spec
 from nas_core.trainer import runtime
-from nas_core.trainer.base import Job, Result, Status, failed
+from nas_core.trainer.base import STOPPED, WARNINGS, Job, Result, Status, failed
 from nas_core.trainer.build import build_model, servable_model
+from nas_core.trainer.checkpoint import Checkpoints
 from nas_core.trainer.data_pipeline import load_pixels, trained_shape
 from nas_core.trainer.inherit import InheritingBuilder
 from nas_core.trainer.losses import accuracy_head
@@ -99,14 +100,22 @@ def run_child(
     keep = job.model_path is not None
     heir = None if job.init_from is None else InheritingBuilder(builder, _source(job.init_from))
     build = builder if heir is None else heir
-    model, outcome = train(build, pixels, recipe, job.seed, batch=batch, keep_best=keep)
+    checkpoints = _checkpoints(spec, job, recipe, batch, fraction, info.digest, precision, own)
+    model, outcome = train(
+        build, pixels, recipe, job.seed,
+        batch=batch, keep_best=keep, checkpoints=checkpoints, stops=job.stops,
+    )  # fmt: skip
+    warnings = [] if checkpoints is None else checkpoints.warnings
     result = replace(
         _result(outcome, recipe),
         attempts=outcome.attempts,
+        seconds=0.0 if checkpoints is None else checkpoints.seconds_before,
         parameters=model.count_params() if figures is None else figures.parameters,
         macs=None if figures is None else figures.macs,
         details={"learning_rate": outcome.rate, "batch_size": batch, "precision": precision}
-        | ({} if heir is None else {"copied": heir.copied, "fresh": heir.fresh}),
+        | ({} if heir is None else {"copied": heir.copied, "fresh": heir.fresh})
+        | ({WARNINGS: warnings} if warnings else {})
+        | ({STOPPED: len(outcome.curve)} if _stopped(outcome, recipe) else {}),
     )
     if job.model_path is not None and result.status is Status.OK:
         saved = servable_model(model, spec if own is None else None, shape, info.image_shape)
@@ -114,8 +123,43 @@ def run_child(
     return result
 
 
+def _checkpoints(
+    spec: Spec,
+    job: Job,
+    recipe: Recipe,
+    batch: int,
+    fraction: float,
+    data_digest: str,
+    precision: str,
+    own: Callable[..., Any] | None,
+) -> Checkpoints | None:
+    """Return the job's checkpoints, which only the very same training may go on from."""
+    if job.checkpoint is None:
+        return None
+    identity = {
+        "spec": spec.to_json(),
+        "seed": job.seed,
+        "threads": job.threads,
+        "best": job.model_path is not None,
+        "stops": list(job.stops),
+        "init_from": None if job.init_from is None else sha256_file(job.init_from),
+        "recipe": recipe.to_json(),
+        "batch": batch,
+        "fraction": fraction,
+        "data": data_digest,
+        "precision": precision,
+        "build": None if own is None else f"{own.__module__}.{own.__qualname__}",
+        "keras": f"{keras.__version__} {keras.backend.backend()}",
+    }
+    return Checkpoints(job.checkpoint, identity)
+
+
 def _source(path: Path) -> keras.Model:
     return keras.models.load_model(path, compile=False)
+
+
+def _stopped(outcome: Outcome, recipe: Recipe) -> bool:
+    return not outcome.problem and len(outcome.curve) < recipe.epochs
 
 
 def _result(outcome: Outcome, recipe: Recipe) -> Result:

@@ -90,6 +90,15 @@ class FitLoop:
         for variable in self._model.optimizer.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
 
+    def state(self) -> list[np.ndarray]:
+        """Return copies of the optimizer's variables."""
+        return [ops.convert_to_numpy(v).copy() for v in self._model.optimizer.variables]
+
+    def load_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Set the optimizer's variables."""
+        for variable, array in zip(self._model.optimizer.variables, arrays, strict=True):
+            variable.assign(array)
+
     def train_epoch(
         self, order: np.ndarray, changes: np.ndarray, rate: float
     ) -> tuple[float, float]:

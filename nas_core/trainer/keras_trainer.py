@@ -70,7 +70,8 @@ class KerasTrainer:
         if result.status is Status.OUT_OF_MEMORY and batch > 1:
             again = self._attempt(spec, job, batch // 2)
             result = replace(again, attempts=result.attempts + again.attempts)
-        return replace(result, seconds=time.perf_counter() - started)
+        # What a killed process spent on the same training, up to its last checkpoint, counts.
+        return replace(result, seconds=result.seconds + time.perf_counter() - started)
 
     def _attempt(self, spec: Spec, job: Job, batch: int) -> Result:
         try:

@@ -1,5 +1,6 @@
 """What runs the steps of a training: on TensorFlow a compiled step, elsewhere Keras's `fit`."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import keras
@@ -29,6 +30,12 @@ class Loop(Protocol):
             Mean loss in nats and accuracy over the steps; the loss is not finite, and the epoch
             cut short, as soon as a step's was not.
         """
+
+    def state(self) -> list[np.ndarray]:
+        """Return copies of what the optimizer remembers: moments and steps."""
+
+    def load_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Go on with what `state` returned, of a loop for the same network and recipe."""
 
     def validate(self) -> tuple[float, float]:
         """Return mean loss in nats and accuracy over the whole validation split."""

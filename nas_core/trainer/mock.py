@@ -4,16 +4,17 @@ Accuracy, curve and seconds are fitted to real trainings on leaves (see `surroga
 agents, for tests and for comparisons; no TensorFlow is imported.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any, ClassVar
 
+from nas_core.early_stopping import is_hopeless
 from nas_core.errors import SpecError, UsageError
 from nas_core.files import sha256_bytes
 from nas_core.seeding import generator
 from nas_core.spec import Spec, TableSpec
 from nas_core.trainer import surrogate, table_surrogate
-from nas_core.trainer.base import Epoch, Job, Result, Status, failed
+from nas_core.trainer.base import STOPPED, Epoch, Job, Result, Status, failed
 from nas_core.trainer.features import features
 
 # Of rows of tables, which have no layers to be costed.
@@ -72,7 +73,7 @@ class MockTrainer:
         fit = surrogate.fit_of(spec)
         target = surrogate.expected_accuracy(fit, found, self.classes)
         curve = self._curve(spec, job, target, fit.noise, fit.curve)
-        return Result(
+        result = Result(
             Status.OK,
             curve[-1].val_accuracy,
             curve,
@@ -80,6 +81,7 @@ class MockTrainer:
             parameters=figures.parameters,
             macs=figures.macs,
         )
+        return _stopped(result, job)
 
     def _score_row(self, spec: TableSpec, job: Job) -> Result:
         """Return a simulated result of a table's row, which has no layers to be costed."""
@@ -111,6 +113,21 @@ class MockTrainer:
 
     def _loss(self, accuracy: float) -> float:
         return log(self.classes) * (1.0 - accuracy) / (1.0 - 1.0 / self.classes)
+
+
+def _stopped(result: Result, job: Job) -> Result:
+    """Return what is left of a result when a hopeless child is not trained to its end."""
+    accuracies = [epoch.val_accuracy for epoch in result.curve]
+    for epochs, accuracy in enumerate(accuracies[:-1], start=1):
+        if is_hopeless(epochs, accuracy, job.stops):
+            return replace(
+                result,
+                score=max(accuracies[:epochs]),
+                curve=result.curve[:epochs],
+                seconds=result.seconds * epochs / len(accuracies),
+                details={STOPPED: epochs},
+            )
+    return result
 
 
 def _calibration_digest() -> str:

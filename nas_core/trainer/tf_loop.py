@@ -4,6 +4,7 @@ A short training through `model.fit` spends much of its time on tracing twice an
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import keras
@@ -57,6 +58,15 @@ class TensorFlowLoop:
     def restart(self) -> None:
         """Forget the optimizer's moments."""
         self._optimizer.reset()
+
+    def state(self) -> list[np.ndarray]:
+        """Return copies of the optimizer's variables."""
+        return [variable.numpy() for variable in self._optimizer.variables]
+
+    def load_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Set the optimizer's variables."""
+        for variable, array in zip(self._optimizer.variables, arrays, strict=True):
+            variable.assign(array)
 
     def train_epoch(
         self, order: np.ndarray, changes: np.ndarray, rate: float

@@ -36,9 +36,14 @@ class FusedOptimizer:
         self._steps = tf.Variable(0.0, trainable=False)
         self.rate = tf.Variable(recipe.learning_rate, trainable=False, dtype=tf.float32)
 
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """What is remembered from step to step: the number of steps, then the moments."""
+        return [self._steps, *(slot for slots in self._slots for slot in slots)]
+
     def reset(self) -> None:
         """Forget all moments and steps."""
-        for variable in (self._steps, *(slot for slots in self._slots for slot in slots)):
+        for variable in self.variables:
             variable.assign(tf.zeros(variable.shape))
 
     def apply(self, gradients: Sequence[Any]) -> None:

@@ -1,16 +1,17 @@
 """One training from first weights to a curve: MetaQNN's ladder, the schedule, the best weights."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
 
 import keras
 import numpy as np
 
+from nas_core.early_stopping import Stops, is_hopeless
 from nas_core.seeding import derived_seed, generator
 from nas_core.trainer.augmentation import draw_changes
 from nas_core.trainer.base import Epoch
+from nas_core.trainer.checkpoint import Checkpoints, Snapshot
 from nas_core.trainer.data_pipeline import Pixels
 from nas_core.trainer.loop import Loop, make_loop
 from nas_core.trainer.recipe import Recipe
@@ -36,12 +37,66 @@ class Outcome:
     problem: str = ""
 
 
+@dataclass
+class _Standing:
+    """Where a training stands: all that changes from epoch to epoch.
+
+    Attributes:
+        model: What is trained.
+        loop: What trains it.
+        best: Remembers the best epoch; None where nobody asks for it.
+        rng: Decides the order and the augmentation of images.
+        attempt: On the ladder, from 0.
+        curve: One entry per finished epoch of this attempt.
+    """
+
+    model: keras.Model
+    loop: Loop
+    best: "_Best | None"
+    rng: np.random.Generator
+    attempt: int = 0
+    curve: list[Epoch] = field(default_factory=list)
+
+    def snapshot(self) -> Snapshot:
+        """Return copies of everything."""
+        # All variables, not just weights: those of seed generators decide dropout.
+        arrays = {"model": _values(self.model), "loop": self.loop.state()}
+        state = {
+            "attempt": self.attempt,
+            "curve": [list(astuple(epoch)) for epoch in self.curve],
+            "rng": self.rng.bit_generator.state,
+        }
+        if self.best is not None:
+            arrays["best"] = self.best.weights
+            state["best"] = self.best.accuracy
+        return Snapshot(arrays, state)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a copy."""
+        arrays, state = snapshot.arrays, snapshot.state
+        for variable, array in zip(self.model.variables, arrays["model"], strict=True):
+            # NumPy forgets the names of types that are not its own, such as bfloat16.
+            own = keras.ops.convert_to_numpy(variable).dtype
+            variable.assign(array.view(own) if array.dtype.kind == "V" else array)
+        self.loop.load_state(arrays["loop"])
+        self.rng.bit_generator.state = state["rng"]
+        self.attempt = state["attempt"]
+        self.curve = [Epoch(*values) for values in state["curve"]]
+        if self.best is not None:
+            self.best.weights, self.best.accuracy = arrays["best"], state["best"]
+
+
+def _values(model: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
+
+
 def score_of(curve: tuple[Epoch, ...], recipe: Recipe) -> float:
     """Return the mean of the best, or the last, `recipe.score_epochs` validation accuracies."""
     accuracies = [epoch.val_accuracy for epoch in curve]
     if recipe.score == "best":
         accuracies.sort()
-    return sum(accuracies[-recipe.score_epochs :]) / recipe.score_epochs
+    counted = accuracies[-recipe.score_epochs :]  # fewer of a training that was stopped
+    return sum(counted) / len(counted)
 
 
 def train(
@@ -52,6 +107,8 @@ def train(
     *,
     batch: int | None = None,
     keep_best: bool = False,
+    checkpoints: Checkpoints | None = None,
+    stops: Stops = (),
 ) -> tuple[keras.Model, Outcome]:
     """Train one architecture.
 
@@ -67,6 +124,9 @@ def train(
         keep_best: Whether the model ends with the weights of the epoch of best validation
             accuracy (the first of equals) rather than the last epoch's; for recipes with score
             "best".
+        checkpoints: Where a long training keeps its state; one that is there already goes on from
+            it, and ends exactly as if it had never stopped (on one processor thread).
+        stops: Accuracy below which it ends after each of the first epochs.
 
     Returns:
         The trained model and how the training went.
@@ -76,18 +136,21 @@ def train(
     model = _fresh(build, steps, seed, 0)
     loop = make_loop(model, pixels, recipe, size)
     best = _Best(model) if keep_best and recipe.score == "best" else None
+    standing = _Standing(model, loop, best, generator(seed, "images", 0))
+    found = None if checkpoints is None else checkpoints.load()
+    if found is not None:
+        standing.restore(found)
     rates = ladder_rates(recipe)
-    for attempt, rate in enumerate(rates):
-        if attempt > 0:
-            model.set_weights(_fresh(build, steps, seed, attempt).get_weights())
-            loop.restart()
-        rng = generator(seed, "images", attempt)
-        outcome = _attempt(loop, pixels, recipe, rng, rate, attempt, best)
-        if outcome is not None:
-            break
-    else:
-        problem = f"never better than random, at {len(rates)} learning rates down to {rate:.3g}"
-        return model, Outcome((), len(rates), rate, problem)
+    while (outcome := _attempt(standing, pixels, recipe, rates, checkpoints, stops)) is None:
+        standing.attempt += 1
+        if standing.attempt == len(rates):
+            problem = (
+                f"never better than random, at {len(rates)} learning rates down to {rates[-1]:.3g}"
+            )
+            return model, Outcome((), len(rates), rates[-1], problem)
+        model.set_weights(_fresh(build, steps, seed, standing.attempt).get_weights())
+        loop.restart()
+        standing.rng, standing.curve = generator(seed, "images", standing.attempt), []
     if best is not None:
         best.restore()
     return model, outcome
@@ -99,37 +162,38 @@ def _fresh(build: Callable[[int], keras.Model], steps: int, seed: int, attempt: 
 
 
 def _attempt(
-    loop: Loop,
+    standing: _Standing,
     pixels: Pixels,
     recipe: Recipe,
-    rng: np.random.Generator,
-    rate: float,
-    attempt: int,
-    best: "_Best | None",
+    rates: Sequence[float],
+    checkpoints: Checkpoints | None,
+    stops: Stops,
 ) -> Outcome | None:
     """Return one training's outcome, or None if its first epoch was not better than random."""
-    curve: list[Epoch] = []
-    for epoch in range(recipe.epochs):
-        finished = _epoch(loop, pixels, recipe, rng, rate_at(recipe, epoch, rate))
+    rate, attempts = rates[standing.attempt], standing.attempt + 1
+    for epoch in range(len(standing.curve), recipe.epochs):
+        finished = _epoch(standing, pixels, recipe, rate_at(recipe, epoch, rate))
         if not _finite(finished):
             problem = f"the loss was not finite in epoch {epoch + 1}"
-            return Outcome(tuple(curve), attempt + 1, rate, problem)
-        curve.append(finished)
+            return Outcome(tuple(standing.curve), attempts, rate, problem)
+        standing.curve.append(finished)
         if epoch == 0 and recipe.restarts > 0:
             accuracy, margin = finished.val_accuracy, recipe.random_margin
             if not better_than_random(accuracy, pixels.classes, margin):
                 return None
-        if best is not None:
-            best.consider(finished.val_accuracy)
-    return Outcome(tuple(curve), attempt + 1, rate)
+        if standing.best is not None:
+            standing.best.consider(finished.val_accuracy)
+        if is_hopeless(epoch + 1, finished.val_accuracy, stops):
+            break
+        if checkpoints is not None and checkpoints.due():
+            checkpoints.save(standing.snapshot)
+    return Outcome(tuple(standing.curve), attempts, rate)
 
 
-def _epoch(
-    loop: Loop, pixels: Pixels, recipe: Recipe, rng: np.random.Generator, rate: float
-) -> Epoch:
-    count = len(pixels.train.labels)
-    order = rng.permutation(count).astype(np.int32)
-    changes = draw_changes(recipe.augmentation, count, pixels.image_shape, rng)
+def _epoch(standing: _Standing, pixels: Pixels, recipe: Recipe, rate: float) -> Epoch:
+    count, loop = len(pixels.train.labels), standing.loop
+    order = standing.rng.permutation(count).astype(np.int32)
+    changes = draw_changes(recipe.augmentation, count, pixels.image_shape, standing.rng)
     loss, accuracy = loop.train_epoch(order, changes, rate)
     if not math.isfinite(loss):
         return Epoch(loss, accuracy, math.nan, 0.0, rate)
@@ -141,19 +205,24 @@ def _finite(epoch: Epoch) -> bool:
 
 
 class _Best:
-    """Remembers the weights of the best epoch."""
+    """Remembers the weights of the best epoch.
+
+    Attributes:
+        accuracy: Its validation accuracy; -1 before the first.
+        weights: Empty before the first.
+    """
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        self._accuracy = -math.inf
-        self._weights: Any = None
+        self.accuracy = -1.0
+        self.weights: Weights = []
 
     def consider(self, accuracy: float) -> None:
         """Keep the present weights if no epoch before was as good."""
-        if accuracy > self._accuracy:
-            self._accuracy, self._weights = accuracy, self._model.get_weights()
+        if accuracy > self.accuracy:
+            self.accuracy, self.weights = accuracy, self._model.get_weights()
 
     def restore(self) -> None:
         """Give the model the best weights back."""
-        if self._weights is not None:
-            self._model.set_weights(self._weights)
+        if self.weights:
+            self._model.set_weights(self.weights)

@@ -30,7 +30,7 @@ def test_what_is_stored_comes_back(tmp_path):
         store.propose([proposal(0), proposal(1)])
         store.record(0, RESULT)
         store.mark_observed({0: 0.5}, 0)
-        store.save_agent({"q": [1, 2]})
+        store.save_agent({"q": [1, 2]}, 1, 2)
         store.add_event("metrics", {"loss": 1.0})
     with RunStore.open(tmp_path / "r") as store:
         assert store.config == {"seed": 3}
@@ -175,4 +175,5 @@ def test_a_finished_run_is_read_where_nothing_may_be_written(tmp_path, monkeypat
     monkeypatch.setattr("nas_core.database.os.access", lambda path, mode: False)
     with RunStore.open(folder) as store:
         assert len(store.trials()) == 1
-        assert sorted(path.name for path in folder.iterdir()) == before == ["run.sqlite"]
+        assert sorted(path.name for path in folder.iterdir()) == before
+        assert before == ["run.sqlite", "run.sqlite.1"]

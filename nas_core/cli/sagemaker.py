@@ -1,0 +1,438 @@
+"""`nas sagemaker`: searches, trials and final trainings as training jobs of Amazon SageMaker."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from nas_core.cli.output import JsonFlag, command, number, print_json, say, table
+from nas_core.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+REST = {"allow_extra_args": True, "ignore_unknown_options": True}
+DEFAULT_REGION = "us-east-1"  # of a dry run that nobody gave one
+Role = Annotated[str, typer.Option(help="ARN of the role that jobs take.")]
+To = Annotated[
+    str | None,
+    typer.Option(help="Where everything goes, s3://bucket/prefix; the bucket of --data if unset."),
+]
+Region = Annotated[str | None, typer.Option(help="AWS region; the environment's if unset.")]
+Instance = Annotated[str, typer.Option(help="Instance type; ml.g... and ml.p... have GPUs.")]
+Spot = Annotated[bool, typer.Option("--spot", help="Spare capacity: cheaper, interrupted.")]
+MaxRuntime = Annotated[int, typer.Option(help="Longest time of a job, seconds.")]
+MaxWait = Annotated[int | None, typer.Option(help="Of spot: longest time with waiting, seconds.")]
+Volume = Annotated[int, typer.Option(help="Disk of a job, GiB.")]
+Kms = Annotated[str | None, typer.Option(help="Key that encrypts disk, data and outputs.")]
+Subnet = Annotated[list[str] | None, typer.Option(help="Subnet of a VPC; may be repeated.")]
+Group = Annotated[list[str] | None, typer.Option(help="Security group; may be repeated.")]
+Image = Annotated[str | None, typer.Option(help="Container, or TensorFlow 2.21 (usual) or 2.19.")]
+Owner = Annotated[str | None, typer.Option(help="Account that owns the bucket; the role's.")]
+Warm = Annotated[int, typer.Option(help="Seconds that an instance waits for the next job.")]
+Wheels = Annotated[Path | None, typer.Option(help="Folder of wheels, for jobs without internet.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the requests and the cost; submit nothing.")
+]
+PriceFile = Annotated[Path | None, typer.Option("--prices", help="Price table, JSON.")]
+PerJob = Annotated[int, typer.Option(help="Trials in one job: a start costs minutes.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
+
+
+def _cloud(
+    to: str | None, data: str | None, *, dry_run: bool, region: str | None, **given: Any
+) -> Any:
+    """Return the settings; their region is known."""
+    from nas_core.cloud.address import S3Address, is_address
+    from nas_core.cloud.client import region_of
+    from nas_core.cloud.settings import Cloud
+
+    if to is None and (data is None or not is_address(data)):
+        raise UsageError("expected a place for results, received none: --to s3://bucket/prefix")
+    root = (
+        S3Address.parse(to)
+        if to is not None
+        else S3Address(S3Address.parse(data or "").bucket, "nas")
+    )
+    found = region_of(region)
+    if found is None and dry_run:
+        say(f"nas: no region is set, so this is a request to {DEFAULT_REGION}: --region NAME")
+        found = DEFAULT_REGION
+    if found is None:
+        raise UsageError("expected a region, received none: --region or AWS_DEFAULT_REGION")
+    for name in ("subnets", "security_groups"):
+        given[name] = tuple(given[name] or ())
+    return Cloud(bucket=root.bucket, prefix=root.key, region=found, **given)
+
+
+def _searched(arguments: list[str]) -> tuple[str, dict[str, Any]]:
+    """Return space and options of what was typed as for `nas search`."""
+    from nas_core.cli.search import combined, search
+
+    inner = typer.Typer(add_completion=False)
+    inner.command()(search)
+    parser = typer.main.get_command(inner)
+    try:
+        given = dict(parser.make_context("nas sagemaker", arguments).params)
+    except click.ClickException as error:
+        raise UsageError(f"{error.format_message()} See nas search --help.") from error
+    given = {key: value for key, value in given.items() if value is not False}
+    space, config, epochs = given.pop("space"), given.pop("config"), given.pop("epochs")
+    return combined(space, given, config, epochs)
+
+
+def _show(requests: list[dict[str, Any]], cloud: Any, seconds: float, prices: Path | None) -> None:
+    """Print requests as JSON on stdout and what they are expected to cost on stderr."""
+    from nas_core.cloud.costs import estimate, read_prices
+
+    found = estimate(cloud, len(requests), seconds, read_prices(prices))
+    print_json(requests[0] if len(requests) == 1 else {"requests": requests})
+    say(
+        f"nas: {found.jobs} x {found.instance}, about {found.expected_seconds:.0f} s"
+        f"{_money(found.expected_money, found.currency)}, at most {found.most_seconds:.0f} s"
+        f"{_money(found.most_money, found.currency)} ({found.prices})"
+    )
+
+
+def _money(value: float | None, currency: str) -> str:
+    return " (no price in the table)" if value is None else f" = {value:.2f} {currency}"
+
+
+@app.command(context_settings=REST)
+@command
+def search(
+    context: typer.Context,
+    role: Role,
+    data: Annotated[str | None, typer.Option(help="s3://..., or as for nas search.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="New folder here; its name is the job's.")
+    ] = None,
+    to: To = None,
+    region: Region = None,
+    instance: Instance = "ml.c5.xlarge",
+    spot: Spot = False,
+    max_runtime: MaxRuntime = 3600,
+    max_wait: MaxWait = None,
+    volume_gb: Volume = 30,
+    kms_key: Kms = None,
+    subnet: Subnet = None,
+    security_group: Group = None,
+    image: Image = None,
+    owner: Owner = None,
+    wheels: Wheels = None,
+    top: Annotated[int, typer.Option(help="Best ones to retrain at the end; 0 for none.")] = 0,
+    attempt: Annotated[int, typer.Option(help="1, 2, ... to go on with a run that ended.")] = 0,
+    prices: PriceFile = None,
+    dry_run: DryRun = False,
+    json: JsonFlag = False,
+) -> None:
+    """Run a whole search in one training job; every other option is one of nas search.
+
+    Examples:  nas sagemaker search --dry-run --data s3://bucket/leaves --role ROLE_ARN
+
+    nas sagemaker search nasnet --data leaves --to s3://bucket/nas --role ROLE_ARN --spot
+    """
+    import time
+
+    from nas_core.cloud.costs import child_seconds
+    from nas_core.cloud.launch import launch, prepare_search
+    from nas_core.cloud.record import write_record
+
+    space, options = _searched(context.args)
+    data = options.get("data") if data is None else data
+    mock = options.get("trainer", "real") != "real"
+    if data is None and not mock:
+        raise UsageError("expected a data set, received none: --data s3://bucket/leaves")
+    cloud = _cloud(
+        to, data, dry_run=dry_run, region=region, role=role, instance=instance, spot=spot,
+        max_runtime=max_runtime, max_wait=max_wait, volume_gb=volume_gb, kms_key=kms_key,
+        subnets=subnet, security_groups=security_group, image=image, owner=owner,
+    )  # fmt: skip
+    folder = Path("runs") / f"{space}-{time.strftime('%Y%m%d-%H%M%S')}" if run is None else run
+    prepared = prepare_search(
+        cloud, folder.name, {**options, "space": space, "data": data}, attempt=attempt,
+        retrain={"top": top} if top > 0 else None, wheels=wheels,
+    )  # fmt: skip
+    if dry_run:
+        preset, recipe = options.get("preset", "quick"), options.get("recipe")
+        each = 0.0 if mock else child_seconds(space, preset, recipe)
+        trials = _trials(prepared.request)
+        _show([prepared.request], cloud, trials * each / max(1, options.get("workers", 1)), prices)
+        return
+    submitted = launch(prepared, cloud)
+    write_record(folder, cloud)
+    if json:
+        print_json({"run": str(folder), **asdict(submitted)})
+    else:
+        print(f"{submitted.name}  ({'was there already' if submitted.adopted else 'submitted'})")
+        print(f"\nnext: nas sagemaker status {folder}    nas sagemaker fetch {folder}")
+
+
+def _trials(request: dict[str, Any]) -> int:
+    from nas_core.cloud.request import job_arguments
+
+    return int(job_arguments(request["HyperParameters"])[1]["options"]["trials"])
+
+
+@app.command(context_settings=REST)
+@command
+def trial(
+    context: typer.Context,
+    role: Role,
+    data: Annotated[str | None, typer.Option(help="s3://..., or as for nas search.")] = None,
+    workers: Annotated[int, typer.Option(help="Jobs at a time.")] = 2,
+    run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="What names its jobs; drawn if unset.")] = None,
+    to: To = None,
+    region: Region = None,
+    instance: Instance = "ml.c5.xlarge",
+    spot: Spot = False,
+    max_runtime: MaxRuntime = 3600,
+    max_wait: MaxWait = None,
+    volume_gb: Volume = 30,
+    kms_key: Kms = None,
+    subnet: Subnet = None,
+    security_group: Group = None,
+    image: Image = None,
+    owner: Owner = None,
+    keep_alive: Warm = 0,
+    trials_per_job: PerJob = 1,
+    wheels: Wheels = None,
+    prices: PriceFile = None,
+    dry_run: DryRun = False,
+    json: JsonFlag = False,
+) -> None:
+    """Search here, train each child in a training job; every other option is one of nas search.
+
+    Examples:  nas sagemaker trial metaqnn --data leaves --to s3://bucket/nas --role ROLE_ARN
+    --workers 4 --trials 24 --run R1
+    """
+    from nas_core.api import plan_of
+    from nas_core.api import search as run_search
+    from nas_core.cli.progress import SearchProgress
+    from nas_core.cli.search import finish
+    from nas_core.cloud.costs import child_seconds
+    from nas_core.cloud.driver import PER_JOB, RUN, WHEELS
+    from nas_core.cloud.rehearsal import first_requests
+
+    space, options = _searched(context.args)
+    data = options.pop("data", None) if data is None else data
+    cloud = _cloud(
+        to, data, dry_run=dry_run, region=region, role=role, instance=instance, spot=spot,
+        max_runtime=max_runtime, max_wait=max_wait, volume_gb=volume_gb, kms_key=kms_key,
+        subnets=subnet, security_groups=security_group, image=image, owner=owner,
+        keep_alive=keep_alive,
+    )  # fmt: skip
+    given = {RUN: run_id, WHEELS: None if wheels is None else str(wheels.resolve())}
+    placed = {**asdict(cloud), PER_JOB: trials_per_job}
+    placed |= {key: value for key, value in given.items() if value is not None}
+    options = {**options, "workers": workers, "executor": "sagemaker", "cloud": placed}
+    if dry_run:
+        trainer = options.pop("trainer", "real")
+        agent, trials = options.pop("agent", None), options.pop("trials", None)
+        plan = plan_of(space, data, agent, trainer, trials, options)
+        requests = first_requests(plan, space if run is None else run.name)
+        each = child_seconds(space, plan.preset, plan.recipe) if trainer == "real" else 0.0
+        say(f"nas: the first {len(requests)} jobs; later ones depend on their results")
+        _show(requests, cloud, each * len(requests) * trials_per_job, prices)
+        return
+    with SearchProgress() as progress:
+        result = run_search(
+            space, "leaves" if data is None else data, run=run, on_trial=progress, **options
+        )
+    finish(result, json)
+
+
+@app.command()
+@command
+def retrain(
+    run: Run,
+    role: Annotated[str | None, typer.Option(help="ARN; the search's if unset.")] = None,
+    top: Annotated[int, typer.Option(help="How many of the best architectures.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Trainings of each, with different seeds.")] = 1,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; the final recipe's number.")] = None,
+    data: Annotated[str | None, typer.Option(help="Another data set than the run's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Jobs at a time.")] = None,
+    to: To = None,
+    region: Region = None,
+    instance: Instance = "ml.c5.xlarge",
+    spot: Spot = False,
+    max_runtime: MaxRuntime = 6 * 3600,
+    max_wait: MaxWait = None,
+    volume_gb: Volume = 30,
+    kms_key: Kms = None,
+    subnet: Subnet = None,
+    security_group: Group = None,
+    image: Image = None,
+    owner: Owner = None,
+    prices: PriceFile = None,
+    dry_run: DryRun = False,
+    json: JsonFlag = False,
+) -> None:
+    """Retrain a run's best architectures, a job for each training; test them once, here.
+
+    Examples:  nas sagemaker retrain R1 --top 3
+
+    nas sagemaker retrain R1 --top 3 --to s3://bucket/nas --role ROLE_ARN --instance ml.g5.xlarge
+    """
+    from nas_core.cli.retrain import print_outcome
+    from nas_core.cloud.costs import child_seconds
+    from nas_core.cloud.record import where
+    from nas_core.cloud.rehearsal import retraining_requests
+    from nas_core.retrain import retrain as run_retrain
+
+    if role is None or to is None:
+        before = where(run)[0]
+        role, to = before.role if role is None else role, str(before.root) if to is None else to
+        region, owner = region or before.region, owner or before.owner
+    cloud = _cloud(
+        to, None, dry_run=dry_run, region=region, role=role, instance=instance, spot=spot,
+        max_runtime=max_runtime, max_wait=max_wait, volume_gb=volume_gb, kms_key=kms_key,
+        subnets=subnet, security_groups=security_group, image=image, owner=owner,
+    )  # fmt: skip
+    options: dict[str, Any] = {"top": top, "seeds": seeds, "epochs": epochs, "data": data}
+    if dry_run:
+        requests = retraining_requests(run, asdict(cloud), **options)
+        each = child_seconds(_space(run), "quick", {"epochs": _epochs(requests[0])})
+        _show(requests, cloud, each * len(requests), prices)
+        return
+    outcome = run_retrain(
+        run, **options, workers=workers, executor="sagemaker", cloud=asdict(cloud), on_line=say
+    )
+    if json:
+        print_json(outcome)
+    else:
+        print_outcome(outcome)
+
+
+def _space(run: Path) -> str:
+    from nas_core.store import RunStore
+
+    with RunStore.open(run) as store:
+        return str(store.config["plan"]["space"])
+
+
+def _epochs(request: dict[str, Any]) -> int:
+    from nas_core.cloud.request import job_arguments
+
+    return int(job_arguments(request["HyperParameters"])[1]["trainer"]["recipe"]["epochs"])
+
+
+@app.command()
+@command
+def status(run: Run, json: JsonFlag = False) -> None:
+    """Show the jobs of a run: what they do, what they were billed, why they failed.
+
+    Examples:  nas sagemaker status R1
+    """
+    from nas_core.cloud.record import where
+    from nas_core.cloud.sweep import run_jobs
+
+    rows = [job.to_json() for job in run_jobs(*where(run))]
+    if json:
+        print_json({"jobs": rows})
+        return
+    cells = [
+        (row["kind"], " ".join(map(str, row["trials"])) or "-", row["status"], row["secondary"],
+         "-" if row["billed_seconds"] is None else row["billed_seconds"], row["job"], row["reason"])
+        for row in rows
+    ]  # fmt: skip
+    header = ("kind", "trials", "status", "", "billed s", "job", "reason")
+    print(table(header, cells) if cells else f"no jobs of {run}")
+
+
+@app.command()
+@command
+def logs(
+    run: Run,
+    trial: Annotated[int | None, typer.Option(help="Only the jobs of this trial.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Until the job has ended.")] = False,
+) -> None:
+    """Print what a run's newest job has written, from CloudWatch.
+
+    Examples:  nas sagemaker logs R1
+
+    nas sagemaker logs R1 --trial 7 --follow
+    """
+    from nas_core.cloud.client import sagemaker
+    from nas_core.cloud.jobs import describe
+    from nas_core.cloud.logs import lines
+    from nas_core.cloud.record import where
+    from nas_core.cloud.sweep import run_jobs
+
+    cloud, run_id = where(run)
+    found = [job for job in run_jobs(cloud, run_id) if trial is None or trial in job.trials]
+    if not found:
+        raise UsageError(f"expected a job of {run}, found none: nas sagemaker status {run}")
+    name, client = found[-1].state.name, sagemaker(cloud)
+
+    def ended() -> bool:
+        state = describe(client, name)
+        return state is None or state.ended
+
+    for line in lines(cloud, name, follow=follow, ended=ended):
+        print(line, flush=True)
+
+
+@app.command()
+@command
+def fetch(run: Run) -> None:
+    """Bring a search that runs in a job here: then nas show, best, report and retrain work.
+
+    Examples:  nas sagemaker fetch runs/R1
+    """
+    from nas_core.cloud.record import fetch as bring
+
+    bring(run)
+    print(f"{run}\n\nnext: nas show {run}    nas report {run}")
+
+
+@app.command()
+@command
+def sweep(
+    run: Run,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List them only.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Stop the jobs that a run has left behind.
+
+    Examples:  nas sagemaker sweep R1
+    """
+    from nas_core.cloud.record import RECORD, where
+    from nas_core.cloud.sweep import sweep as sweep_run
+    from nas_core.cloud.sweep import sweep_jobs
+
+    if (run / RECORD).is_file():
+        names = sweep_jobs(*where(run), dry_run=dry_run)
+    else:
+        names = sweep_run(run, dry_run=dry_run)
+    if json:
+        print_json({"jobs": names, "stopped": not dry_run})
+    else:
+        print("\n".join(names) if names else f"no running jobs of {run}")
+
+
+@app.command()
+@command
+def cost(run: Run, prices: PriceFile = None, json: JsonFlag = False) -> None:
+    """Say what a run's jobs were billed, by trial; the run's report shows it from then on.
+
+    Examples:  nas sagemaker cost R1 --prices my-prices.json
+    """
+    from nas_core.cloud.bill import write_bill
+
+    found = write_bill(run, prices)
+    if json:
+        print_json(found)
+        return
+    cells = [
+        (" ".join(map(str, row["trials"])) or "-", number(row["billed_seconds"], 0),
+         "-" if row["money"] is None else f"{row['money']:.4f}", row["status"], row["job"])
+        for row in found["jobs"]
+    ]  # fmt: skip
+    print(table(("trials", "billed s", found["currency"], "status", "job"), cells))
+    print(
+        f"\n{found['billed_seconds']:.0f} s billed{_money(found['money'], found['currency'])} "
+        f"(prices: {found['prices']})"
+    )

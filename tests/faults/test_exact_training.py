@@ -1,0 +1,127 @@
+"""A training that is stopped and goes on ends exactly as one that never stopped: difference 0.0."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from tiny_data import write_tiny
+
+from nas_core.spec import Block, Cell, CellSpec, ChainSpec
+from nas_core.trainer import checkpoint, training
+from nas_core.trainer.base import Job, Status
+from nas_core.trainer.fit_loop import FitLoop
+from nas_core.trainer.keras_trainer import KerasTrainer
+from nas_core.trainer.recipe import Recipe
+
+pytestmark = pytest.mark.slow
+# Everything that draws or remembers: augmentation, dropout, batch statistics, moments, schedule.
+CHAIN = ChainSpec.from_text("[C(4,3,1), BN, P(2,2), D(0.3), FC(8), SM(3)]")
+CELLS = CellSpec(
+    Cell((Block(0, 1, "sep3", "identity"),)), Cell((Block(0, 1, "max3", "conv1"),)),
+    repeats=(1, 1), filters=4, classes=3, stem_multiplier=1, auxiliary_head=True,
+    drop_path_keep=0.6,
+)  # fmt: skip
+RECIPE = Recipe(
+    epochs=4, batch_size=16, learning_rate=0.02, augmentation="full", restarts=0, image_size=8
+)
+
+
+class Killed(BaseException):
+    """The end of a process, as far as the code inside can tell."""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("exact") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def every_epoch(monkeypatch):
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+
+
+def dies_after(monkeypatch, saves):
+    """Let the process "die" right after its `saves`-th checkpoint."""
+    save = checkpoint.Checkpoints.save
+    left = [saves]
+
+    def saving(self, take):
+        save(self, take)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "save", saving)
+
+
+def outcome(tiny, recipe, spec, folder, name):
+    job = Job(0, 7, 1, folder / f"{name}.keras", checkpoint=folder / "checkpoints" / name)
+    result = KerasTrainer(tiny.path, recipe).score(spec, job)
+    assert result.status is Status.OK, result.message
+    loaded = keras.models.load_model(job.model_path, compile=False)
+    return replace(result, seconds=0.0), loaded.get_weights()
+
+
+def largest(first, second):
+    assert len(first) == len(second)
+    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
+
+
+def check_interrupted(tiny, recipe, spec, folder, saves):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(checkpoint.VARIABLE)  # too short for any: the training as it always was
+        whole, weights = outcome(tiny, recipe, spec, folder, "whole")
+    assert not (folder / "checkpoints").exists()
+    for count in saves:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            dies_after(patch, count)
+            outcome(tiny, recipe, spec, folder, "parts")
+    found, parts = outcome(tiny, recipe, spec, folder, "parts")
+    assert found == whole
+    assert largest(weights, parts) == 0.0
+    return whole
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_chain(tiny, tmp_path, optimizer):
+    recipe = replace(RECIPE, optimizer=optimizer)
+    check_interrupted(tiny, recipe, CHAIN, tmp_path, saves=[1, 2])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_chain_trained_by_fit(tiny, tmp_path, monkeypatch, optimizer):
+    monkeypatch.setattr(training, "make_loop", FitLoop)
+    recipe = replace(RECIPE, optimizer=optimizer)
+    check_interrupted(tiny, recipe, CHAIN, tmp_path, saves=[1, 1, 1])
+
+
+def test_cells_with_scheduled_drop_path(tiny, tmp_path):
+    check_interrupted(tiny, replace(RECIPE, epochs=3), CELLS, tmp_path, saves=[1, 1])
+
+
+def test_the_second_rung_of_the_ladder(tiny, tmp_path, monkeypatch):
+    """The first attempt fails, and its dropout has drawn: the second goes on from its state."""
+    monkeypatch.setattr(training, "better_than_random", lambda accuracy, *_: next(verdicts, True))
+    recipe = replace(RECIPE, restarts=2)
+    verdicts = iter([False])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(checkpoint.VARIABLE)
+        whole, weights = outcome(tiny, recipe, CHAIN, tmp_path, "whole")
+    assert whole.attempts == 2
+    verdicts = iter([False])
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        dies_after(patch, 2)
+        outcome(tiny, recipe, CHAIN, tmp_path, "parts")
+    found, parts = outcome(tiny, recipe, CHAIN, tmp_path, "parts")
+    assert found == whole
+    assert largest(weights, parts) == 0.0
+
+
+def test_another_training_does_not_see_the_checkpoints(tiny, tmp_path):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        dies_after(patch, 3)
+        outcome(tiny, RECIPE, CHAIN, tmp_path, "parts")
+    other = replace(RECIPE, learning_rate=0.01)
+    found, _ = outcome(tiny, other, CHAIN, tmp_path, "parts")
+    assert [epoch.learning_rate for epoch in found.curve] == [0.01] * 4

@@ -1,0 +1,239 @@
+"""`LearnedController`: a trained agent inside any `model.fit`.
+
+from training_control import LearnedController
+
+model.fit(x, y, validation_data=(xv, yv), epochs=20, callbacks=[LearnedController()])
+"""
+
+import math
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from nas_core.errors import NasError, UsageError
+from nas_core.files import read_json, write_json
+from training_control.brain import Brain
+from training_control.interventions import Entry, TensorBoardLog, write_csv
+from training_control.live_model import LiveModel
+from training_control.steering import Seen, Steering, describe, open_brain
+
+AGENTS = ("brain", "off")
+
+
+class LearnedController(keras.callbacks.Callback):
+    """Sets the learning rate, and what else the model offers, as a brain has learned to.
+
+    After each epoch (or every so many batches) it looks at the losses, decides, and goes back to
+    the weights before when the validation loss exceeds 1.5 times its value before the decision or
+    is not finite. An error of its own ends its work, never the training.
+
+    Attributes:
+        log: Decisions so far, an `interventions.Entry` each.
+    """
+
+    def __init__(
+        self,
+        brain: str | Path | Brain = "default",
+        *,
+        agent: str = "brain",
+        monitor: str = "val_loss",
+        every: int | None = None,
+        csv: str | Path | None = None,
+        log_dir: str | Path | None = None,
+        backup: str | Path | None = None,
+        verbose: bool = True,
+    ) -> None:
+        """Open a brain.
+
+        Args:
+            brain: "default", which comes with this package, or a brain's folder.
+            agent: "off" does nothing at all: the run is the plain one, to the bit.
+            monitor: Loss that is to fall, as `fit` names it.
+            every: Batches between two decisions, 1 or above; None decides after each epoch.
+                Validation is known only after epochs, and only then is a rise rolled back.
+            csv: File for the decisions; none when None.
+            log_dir: TensorBoard folder for them; none when None.
+            backup: File that keeps the controller's state from epoch to epoch, for a training that
+                goes on after an interruption (with `keras.callbacks.BackupAndRestore`, say); it is
+                removed at the end.
+            verbose: Whether to print what this model offers and each change.
+
+        Raises:
+            RunError: The brain is missing, damaged or has another schema.
+            UsageError: A value out of range.
+        """
+        super().__init__()
+        if agent not in AGENTS or (every is not None and every < 1):
+            raise UsageError(
+                f"expected agent 'brain' or 'off' and 1 batch or more, received {agent!r} and "
+                f"{every!r}"
+            )
+        self.log: list[Entry] = []
+        self._off = agent == "off"
+        self._brain = None if self._off else open_brain(brain)
+        self._monitor, self._every, self._verbose = monitor, every, verbose
+        self._csv = None if csv is None else Path(csv)
+        self._backup = None if backup is None else Path(backup)
+        self._board = None if log_dir is None or self._off else TensorBoardLog(Path(log_dir))
+        self._steering: Steering | None = None
+        self._pending: dict[str, Any] | None = None
+        self._epoch = self._step = 0
+        self._sums = (0.0, 0)  # of the training loss at the last decision within this epoch
+        self._held: float | None = None  # newest validation loss
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Look at the model; raise for what cannot be controlled."""
+        if self._off or self._brain is None:
+            return
+        self._live = LiveModel(self.model)
+        values = self._live.values()
+        self._steering = Steering(self._brain, values, self._live.available, self._live.known)
+        self._held = None
+        if self._backup is not None and self._backup.exists():
+            self._pending = read_json(self._backup)
+        if self._pending is not None:
+            self._take_over(self._pending)
+        self._good = self._live.snapshot()
+        self._say(describe(self._brain, self._live.available, self._live.known))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start counting the epoch's batches."""
+        self._sums = (0.0, 0)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Decide, if decisions are counted in batches."""
+        self._step += 1
+        if self._steering is None or self._every is None or self._step % self._every != 0:
+            return
+        loss = self._interval_loss(batch + 1, float((logs or {}).get("loss", math.nan)))
+        if not math.isfinite(loss) or self._held is not None:
+            held = loss if not math.isfinite(loss) or self._held is None else self._held
+            self._guarded(Seen(held, loss, progress=self._progress(batch + 1)))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Decide on the next epoch."""
+        self._epoch = epoch + 1
+        if self._steering is None:
+            return
+        seen = self._seen(logs or {})
+        if seen is not None:
+            self._held = seen.validation_loss
+            self._guarded(seen)
+        if self._backup is not None and self._steering is not None:
+            write_json(self._backup, _finite_json(self.state()))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Remove the backup: the training is whole."""
+        if self._backup is not None:
+            self._backup.unlink(missing_ok=True)
+
+    def state(self) -> dict[str, Any]:
+        """Return JSON values from which another controller goes on, between two epochs."""
+        steering = {} if self._steering is None else self._steering.state()
+        return {"steering": steering, "epoch": self._epoch, "step": self._step, "held": self._held}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken; before or during the next `fit`."""
+        self._pending = state
+        if self._steering is not None:
+            self._take_over(state)
+
+    def _take_over(self, state: dict[str, Any]) -> None:
+        if self._steering is not None and state["steering"]:
+            self._steering.load_state(state["steering"])
+            self._live.set(self._steering.values)
+        self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
+        self._pending = None
+
+    def _seen(self, logs: dict[str, Any]) -> Seen | None:
+        """Return what an epoch has shown; None where `fit` has skipped validation."""
+        if self._monitor not in logs:
+            if self._held is not None:
+                return None
+            raise UsageError(
+                f"expected {self._monitor!r} after the epoch, received {', '.join(logs)}: give fit "
+                "validation_data, or the controller another monitor"
+            )
+        accuracy = next((v for k, v in logs.items() if k.startswith("val_") and "acc" in k), None)
+        return Seen(
+            validation_loss=float(logs[self._monitor]),
+            train_loss=float(logs["loss"]) if "loss" in logs else None,
+            metric=None if accuracy is None else float(accuracy),
+            gradient_norm=self._live.gradient_norm(),
+            progress=self._progress(0),
+        )
+
+    def _progress(self, batches: int) -> float:
+        epochs, steps = self.params.get("epochs") or 1, self.params.get("steps") or 1
+        return min((self._epoch + batches / steps) / epochs, 1.0)
+
+    def _interval_loss(self, batches: int, mean: float) -> float:
+        """Return the mean loss since the last decision; Keras reports that of the epoch."""
+        total, (before, count) = mean * batches, self._sums
+        self._sums = (total, batches)
+        return (total - before) / max(batches - count, 1)
+
+    def _guarded(self, seen: Seen) -> None:
+        """Decide; whatever goes wrong inside ends the controller, not the training."""
+        started = time.perf_counter()
+        try:
+            self._decide(seen, started)
+        except Exception as error:
+            self._steering = None
+            kind = "" if isinstance(error, NasError) else f"{type(error).__name__}: "
+            warnings.warn(
+                f"the controller is off from now on, training goes on with what is set: {kind}"
+                f"{error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _decide(self, seen: Seen, started: float) -> None:
+        if self._steering is None:
+            return
+        verdict = self._steering.decide(seen)
+        before = self._live.values().values()
+        if verdict.roll_back:
+            self._live.restore(self._good)
+        else:
+            self._good = self._live.snapshot()
+        self._live.set(verdict.values)
+        changed = "; ".join(f"{n} {before[n]:.4g} -> {v:.4g}" for n, v in verdict.changed.items())
+        entry = Entry(
+            epoch=self._epoch,
+            step=self._step,
+            event=verdict.reason,
+            changed=changed,
+            learning_rate=verdict.values.learning_rate,
+            validation_loss=seen.validation_loss,
+            train_loss=seen.train_loss,
+            seconds=time.perf_counter() - started,
+        )
+        self._report(entry, verdict.values.values())
+
+    def _report(self, entry: Entry, values: dict[str, Any]) -> None:
+        self.log.append(entry)
+        if self._csv is not None:
+            write_csv(self._csv, self.log)
+        if self._board is not None:
+            self._board.write(entry, values, self._live.known)
+        if entry.changed:
+            self._say(f"epoch {entry.epoch}: {entry.event}: {entry.changed}")
+
+    def _say(self, text: str) -> None:
+        if self._verbose:
+            print(f"controller: {text}", flush=True)
+
+
+def _finite_json(value: Any) -> Any:
+    """Return JSON values with None for numbers that JSON has no name for."""
+    if isinstance(value, dict):
+        return {key: _finite_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

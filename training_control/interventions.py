@@ -1,0 +1,74 @@
+"""The log of a controlled training: rows in memory, a CSV that spreadsheets do not execute."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from nas_core.files import write_text
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One decision.
+
+    Attributes:
+        epoch: Epochs finished, from 1.
+        step: Batches finished.
+        event: "kept", "changed", "rolled back" or "cooling down".
+        changed: "name old -> new" of each change, separated by ";".
+        learning_rate: Of the next interval.
+        validation_loss: That was seen.
+        train_loss: That was seen; None if it was not.
+        seconds: That the controller took.
+    """
+
+    epoch: int
+    step: int
+    event: str
+    changed: str
+    learning_rate: float
+    validation_loss: float
+    train_loss: float | None
+    seconds: float
+
+
+def safe_text(value: Any) -> Any:
+    """Return text that no spreadsheet takes for a formula; numbers as they are."""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def write_csv(path: Path, entries: list[Entry]) -> None:
+    """Write the entries, atomically."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([item.name for item in fields(Entry)])
+    table.writerows([safe_text(value) for value in asdict(entry).values()] for entry in entries)
+    write_text(path, text.getvalue())
+
+
+class TensorBoardLog:
+    """Scalars under `controller/` in a TensorBoard folder, written through TensorFlow."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder."""
+        import tensorflow as tf
+
+        self._summary = tf.summary
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def write(self, entry: Entry, values: dict[str, Any], known: tuple[str, ...]) -> None:
+        """Write one decision at its step."""
+        with self._writer.as_default(step=entry.step):
+            self._summary.scalar("controller/validation_loss", entry.validation_loss)
+            self._summary.scalar("controller/intervened", float(entry.event == "changed"))
+            self._summary.scalar("controller/rolled_back", float(entry.event == "rolled back"))
+            for name in known:
+                if not isinstance(values[name], str):
+                    self._summary.scalar(f"controller/{name}", float(values[name]))
+        self._writer.flush()

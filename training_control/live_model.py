@@ -1,0 +1,196 @@
+"""What can be turned and measured in a user's Keras model, without rebuilding or recompiling it."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from nas_core.errors import UsageError
+from training_control.controls import OPTIMIZERS, Hyperparameters
+
+PREPARED = "_training_control"  # attribute of a prepared model
+
+
+@dataclass
+class Parts:
+    """What `prepare` has added to a model.
+
+    Attributes:
+        dropout: Variable that all its Dropout layers read; None without such layers.
+        weight_decay: Variable that its optimizer reads.
+        norms: Sum of gradient norms since the last reading, and their number.
+    """
+
+    dropout: Any
+    weight_decay: Any
+    norms: list[Any] = field(default_factory=list)
+
+
+def prepare(model: keras.Model) -> keras.Model:
+    """Make dropout and weight decay of a compiled model live, and measure its gradients.
+
+    The layers, the optimizer and what is saved stay as they are: only what they do in a training
+    step is replaced, by something that reads variables. Weight decay is decoupled, whatever the
+    optimizer. Call it after `compile` and before `fit`.
+
+    Args:
+        model: Compiled, on TensorFlow.
+
+    Returns:
+        The same model.
+
+    Raises:
+        UsageError: It is not compiled, its learning rate is a schedule, or the backend is another.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError(
+            f"expected the backend tensorflow, received {keras.backend.backend()}: use the model "
+            "without prepare; the learning rate is controlled on every backend"
+        )
+    optimizer = optimizer_of(model)
+    if getattr(model, PREPARED, None) is not None:
+        return model
+    rate = _live_dropout(model)
+    decay = keras.Variable(float(optimizer.weight_decay or 0.0), trainable=False, dtype="float32")
+    norms = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)]
+    # Set past Keras, which would count these variables among the model's weights and save them.
+    object.__setattr__(model, PREPARED, Parts(rate, decay, norms))
+    _live_optimizer(optimizer, decay, norms)
+    model.train_function = None  # traced again, with the new parts
+    return model
+
+
+def _live_dropout(model: keras.Model) -> Any:
+    """Let all Dropout layers read one variable and return it; None if there are none."""
+    from training_control.layers import dropped
+
+    found = [layer for layer in model._flatten_layers() if type(layer) is keras.layers.Dropout]
+    found = [layer for layer in found if layer.noise_shape is None and layer.rate > 0]
+    if not found:
+        return None
+    rate = keras.Variable(float(np.mean([x.rate for x in found])), trainable=False, dtype="float32")
+
+    def live_call(layer: Any) -> Any:
+        def call(inputs: Any, training: bool = False) -> Any:
+            return dropped(inputs, rate, layer.seed_generator) if training else inputs
+
+        return call
+
+    for layer in found:
+        object.__setattr__(layer, "call", live_call(layer))
+    return rate
+
+
+def _live_optimizer(optimizer: Any, decay: Any, norms: list[Any]) -> None:
+    """Let the optimizer read its weight decay from a variable and add up gradient norms."""
+    update = optimizer._backend_apply_gradients
+
+    def apply_gradients(gradients: Any, variables: Any) -> None:
+        squares = [keras.ops.sum(keras.ops.square(keras.ops.cast(g, "float32"))) for g in gradients]
+        norms[0].assign_add(keras.ops.sqrt(sum(squares[1:], squares[0])))
+        norms[1].assign_add(1.0)
+        for variable in variables:
+            if optimizer._use_weight_decay(variable):
+                factor = keras.ops.cast(decay * optimizer.learning_rate, variable.dtype)
+                variable.assign(variable - variable * factor)
+        update(gradients, variables)
+
+    object.__setattr__(optimizer, "_backend_apply_gradients", apply_gradients)
+    object.__setattr__(optimizer, "_apply_weight_decay", lambda variables: None)
+
+
+def optimizer_of(model: keras.Model) -> Any:
+    """Return the optimizer whose learning rate can be set.
+
+    Raises:
+        UsageError: The model is not compiled, or the rate is a schedule.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        raise UsageError("expected a compiled model, received one without: call model.compile")
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = optimizer._learning_rate
+    if not isinstance(rate, keras.Variable):
+        raise UsageError(
+            f"expected a number as learning rate, received {type(rate).__name__}: a schedule and a "
+            "controller cannot both decide; compile with a float"
+        )
+    return optimizer
+
+
+class LiveModel:
+    """Reads and sets the hyperparameters of a model in training.
+
+    Attributes:
+        available: Controls that act.
+        known: Hyperparameters whose values are true ones.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        """Look at a compiled model.
+
+        Raises:
+            UsageError: See `optimizer_of`.
+        """
+        self._model, self._optimizer = model, optimizer_of(model)
+        self._parts: Parts | None = getattr(model, PREPARED, None)
+        kind = type(self._optimizer).__name__.lower()
+        self._kind = kind if kind in OPTIMIZERS else None
+        self.available = ("learning_rate", *self._added())
+        self.known = (*self.available, *(() if self._kind is None else ("optimizer",)))
+
+    def _added(self) -> tuple[str, ...]:
+        if self._parts is None:
+            return ()
+        dropout = () if self._parts.dropout is None else ("dropout",)
+        return (*dropout, "weight_decay")
+
+    def values(self) -> Hyperparameters:
+        """Return the present values; those that are not known take the usual ones."""
+        given: dict[str, Any] = {"learning_rate": float(self._optimizer.learning_rate)}
+        if self._parts is not None:
+            given["weight_decay"] = float(self._parts.weight_decay)
+            if self._parts.dropout is not None:
+                given["dropout"] = float(self._parts.dropout)
+        if self._kind is not None:
+            given["optimizer"] = self._kind
+        return Hyperparameters(**given)
+
+    def set(self, values: Hyperparameters) -> None:
+        """Set what can be set."""
+        self._optimizer.learning_rate = values.learning_rate
+        if self._parts is not None:
+            self._parts.weight_decay.assign(values.weight_decay)
+            if self._parts.dropout is not None:
+                self._parts.dropout.assign(values.dropout)
+
+    def gradient_norm(self) -> float | None:
+        """Return the mean gradient norm since the last call; None if it is not measured."""
+        if self._parts is None:
+            return None
+        total, count = (float(variable) for variable in self._parts.norms)
+        for variable in self._parts.norms:
+            variable.assign(0.0)
+        return total / count if count > 0 else math.nan
+
+    def snapshot(self) -> list[np.ndarray]:
+        """Return copies of all weights and of everything the optimizer remembers."""
+        return [keras.ops.convert_to_numpy(v).copy() for v in self._variables()]
+
+    def restore(self, snapshot: list[np.ndarray]) -> None:
+        """Go back to a snapshot; the optimizer's count of steps goes back too."""
+        for variable, value in zip(self._variables(), snapshot, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[Any]:
+        # Seeds are left alone: a training that is repeated is to meet another dropout.
+        seeds = {id(v) for layer in self._model._flatten_layers() for v in _seeds(layer)}
+        both = [*self._model.variables, *self._model.optimizer.variables]
+        return [v for v in both if id(v) not in seeds]
+
+
+def _seeds(layer: Any) -> list[Any]:
+    generators = getattr(layer, "_seed_generators", [])
+    return [generator.state for generator in generators]

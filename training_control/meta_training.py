@@ -1,0 +1,244 @@
+"""Meta-training: one brain from many small trainings. The command of record of `brains/default`.
+
+    python -m training_control.meta_training --agent ppo --out brains/mine
+
+First simulated trainings (`simulated`), which cost nothing, then real ones: generated tasks of the
+meta-training split with drawn starts, hidden features and withheld controls. The meta-validation
+split decides which generation is best; the held-out split is only measured, with `--measure`.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from nas_core.seeding import derived_seed, generator
+from training_control import brain as brains
+from training_control.agents import DQN, PPO, AgentConfig, Learner
+from training_control.brain import Brain
+from training_control.controls import CONTROLS, ControlSet
+from training_control.policy import FrozenPolicy
+from training_control.rewards import ReturnScale
+from training_control.simulated import SimulatedTrainingEnv
+
+CONTROLLED = ("learning_rate", "dropout", "weight_decay")
+DECISIONS = 20  # of a real training
+ROUND = 40  # real trainings between two checks
+PART = 20_480  # simulated decisions between two checks: ten rollouts of PPO
+KEEP_BIAS = 2.0  # logits in favour of "keep" that PPO starts with
+SIDE_BY_SIDE = {"ppo": 32, "dqn": 8}  # simulated trainings
+CONFIGS: dict[str, AgentConfig] = {
+    "ppo": replace(
+        PPO,
+        learning_rate=7e-4,
+        n_steps=64,
+        batch_size=512,
+        n_epochs=6,
+        gae_lambda=0.97,
+        entropy=0.002,
+    ),
+    "dqn": replace(DQN, train_every=1, learning_starts=2000, epsilon_steps=60_000, batch_size=128),
+}
+
+
+def untrained(kind: str, seed: int) -> tuple[Learner, list[ReturnScale]]:
+    """Return a new agent on simulated trainings, and the scales of their rewards."""
+    count = SIDE_BY_SIDE[kind]
+    scales = [ReturnScale(CONFIGS[kind].gamma) for _ in range(count)]
+    flat = kind == "dqn"
+
+    def maker(scale: ReturnScale) -> Any:
+        return lambda: SimulatedTrainingEnv(CONTROLLED, flat=flat, scale=scale)
+
+    learner = Learner(kind, [maker(scale) for scale in scales], CONFIGS[kind], seed, scales[0])
+    if kind == "ppo":
+        learner.train_on(_prefer_keeping)
+    return learner, scales
+
+
+def _prefer_keeping(model: Any) -> None:
+    """Start near "leave it alone" where nothing has been learned: a random habit would harm."""
+    import torch
+
+    bias, offset = model.policy.action_net.bias, 0
+    with torch.no_grad():
+        for name in CONTROLLED:
+            if name != "learning_rate":
+                bias[offset + CONTROLS[name].keep] += KEEP_BIAS
+            offset += len(CONTROLS[name].moves)
+
+
+def on_real_trainings(brain: Brain, tasks: Sequence[Any], seed: int) -> Learner:
+    """Return an agent that goes on from a brain, on the given tasks."""
+    from training_control.env import TrainingControlEnv
+
+    kind = brain.kind
+    config = replace(CONFIGS[kind], n_steps=8 * DECISIONS, batch_size=80, learning_rate=3e-4)
+    config = replace(config, epsilon=0.1, epsilon_steps=20_000, learning_starts=0, batch_size=64)
+    scale = ReturnScale(config.gamma)
+
+    def make() -> gym.Env[Any, Any]:
+        return TrainingControlEnv(
+            tasks,
+            CONTROLLED,
+            DECISIONS,
+            flat=kind == "dqn",
+            random_start=True,
+            masking=True,
+            scale=scale,
+        )
+
+    learner = Learner(kind, [make], config, seed, scale)
+    kept = {k: v for k, v in brain.learner.items() if not k.startswith(("buffer/", "last_"))}
+    learner.restore(replace(brain, learner=kept))
+    return learner
+
+
+def gains(
+    policy: FrozenPolicy | None, env: gym.Env[Any, Any], resets: Sequence[dict[str, Any]]
+) -> np.ndarray:
+    """Return log(first validation loss / last) of trainings, clipped to [-1, 5], float64 [resets].
+
+    Args:
+        policy: Decides greedily; None keeps everything.
+        env: A `TrainingControlEnv` or `SimulatedTrainingEnv`.
+        resets: Arguments of `env.reset` for each training.
+    """
+    controls: ControlSet = env.unwrapped.controls  # type: ignore[attr-defined]
+    keep = 0 if controls.flat else np.array(controls.keep())
+    found = np.empty(len(resets))
+    for number, reset in enumerate(resets):
+        observation, info = env.reset(**reset)
+        first, ended, terminated = info["validation_loss"], False, False
+        while not ended:
+            action = keep if policy is None else policy.act(observation)
+            observation, _, terminated, truncated, info = env.step(action)
+            ended = terminated or truncated
+        ratio = first / max(info["validation_loss"], 1e-8)
+        found[number] = -1.0 if terminated else min(max(math.log(ratio), -1.0), 5.0)
+    return found
+
+
+def simulated_resets(count: int) -> list[dict[str, Any]]:
+    """Return the same drawn problems for every policy."""
+    return [{"seed": derived_seed(0, "simulated check", number)} for number in range(count)]
+
+
+def real_resets(tasks: int, starts: int) -> list[dict[str, Any]]:
+    """Return trainings of each task: from its own start, then from drawn learning rates."""
+    seeds = [derived_seed(0, "real check", number) for number in range(tasks * starts)]
+    return [
+        {"seed": seed, "options": {"task": number % tasks, "seed": seed}}
+        for number, seed in enumerate(seeds)
+    ]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def learn_simulated(kind: str, decisions: int, seed: int, out: Path) -> Brain:
+    """Train on simulated trainings, going on from what is in `out`; return the best generation."""
+    learner, _ = untrained(kind, seed)
+    check = SimulatedTrainingEnv(CONTROLLED, flat=kind == "dqn")
+    resets = simulated_resets(100)
+    still = float(gains(None, check, resets).mean())
+    if brains.exists(out):
+        learner.restore(brains.load(out, learner.schema))
+    while learner.steps < decisions:
+        learner.learn(PART)
+        score = float(gains(learner.policy(), check, resets).mean())
+        brains.save(out, learner.brain(score))
+        _say(f"{kind} simulated {learner.steps}: gain {score:.3f}, kept as it is {still:.3f}")
+    return brains.load(out / brains.BEST)
+
+
+def learn_real(brain: Brain, episodes: int, problems: int, seed: int, out: Path) -> Brain:
+    """Go on with real trainings; return the generation that does best on meta-validation."""
+    from training_control.env import TrainingControlEnv
+    from training_control.tasks.instances import instances
+
+    tasks = [instance.task() for instance in instances("meta-train", problems)]
+    checks = [instance.task() for instance in instances("meta-validation", 4)]
+    env = TrainingControlEnv(
+        checks, CONTROLLED, DECISIONS, flat=brain.kind == "dqn", random_start=True
+    )
+    resets = real_resets(len(checks), 5)
+    still = float(gains(None, env, resets).mean())
+    learner = on_real_trainings(brain, tasks, seed)
+    if brains.exists(out):
+        learner.restore(brains.load(out, learner.schema))
+    start = brain.state["counters"]["num_timesteps"]
+    done = round((learner.steps - start) / DECISIONS)
+    while True:
+        score = float(gains(learner.policy(), env, resets).mean())
+        brains.save(out, learner.brain(score))
+        _say(f"{brain.kind} real {done}: gain {score:.3f}, kept as it is {still:.3f}")
+        if done >= episodes:
+            return brains.load(out / brains.BEST)
+        learner.learn(ROUND * DECISIONS)
+        done += ROUND
+
+
+def measure(brain: Brain, tasks: int, starts: int) -> dict[str, Any]:
+    """Compare a brain with itself untrained and with always keeping, on held-out instances.
+
+    Returns:
+        Mean gains, and the mean differences with 95 % bootstrap intervals over trainings.
+    """
+    from training_control.env import TrainingControlEnv
+    from training_control.tasks.instances import instances
+
+    held = [instance.task() for instance in instances("held-out", tasks)]
+    flat = brain.kind == "dqn"
+    env = TrainingControlEnv(held, CONTROLLED, DECISIONS, flat=flat, random_start=True)
+    resets = real_resets(len(held), starts)
+    policies = {
+        "brain": FrozenPolicy.restored(brain.config, brain.policy),
+        "untrained": untrained(brain.kind, 0)[0].policy(),
+        "always keep": None,
+    }
+    found = {name: gains(policy, env, resets) for name, policy in policies.items()}
+    means = {name: float(values.mean()) for name, values in found.items()}
+    against = {name: _interval(found["brain"] - found[name]) for name in found if name != "brain"}
+    return {"trainings": len(resets), "gain": means, "brain minus": against}
+
+
+def _interval(differences: np.ndarray) -> dict[str, float]:
+    rng = generator(0, "bootstrap")
+    draws = rng.integers(len(differences), size=(5000, len(differences)))
+    low, high = np.quantile(differences[draws].mean(1), (0.025, 0.975))
+    return {"mean": float(differences.mean()), "low": float(low), "high": float(high)}
+
+
+def main() -> None:
+    """Train or measure a brain."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agent", choices=tuple(CONFIGS), default="ppo")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the brain")
+    parser.add_argument("--simulated", type=int, default=160_000, help="decisions")
+    parser.add_argument("--episodes", type=int, default=400, help="real trainings")
+    parser.add_argument("--problems", type=int, default=12, help="of the meta-training split")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--measure", action="store_true", help="compare the brain on held-out ones")
+    given = parser.parse_args()
+    if given.measure:
+        print(json.dumps(measure(brains.load(given.out), 8, 6), indent=2))
+        return
+    draft = given.out / "drafts"
+    brain = learn_simulated(given.agent, given.simulated, given.seed, draft / "simulated")
+    if given.episodes > 0:
+        brain = learn_real(brain, given.episodes, given.problems, given.seed, draft / "real")
+    brains.copy_frozen(draft / ("real" if given.episodes > 0 else "simulated") / "best", given.out)
+    print(f"{given.agent}: gain {brain.score:.3f} on meta-validation, written to {given.out}")
+
+
+if __name__ == "__main__":
+    main()
