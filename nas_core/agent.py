@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 from nas_core.spec import Spec
 from nas_core.trainer.base import Result
 
+UNIFORM = "uniform"  # a metric: 1 while rewards say nothing, so that proposals are uniform
+
 
 @dataclass(frozen=True)
 class Proposal:

@@ -6,8 +6,9 @@ from math import fsum
 from statistics import fmean
 from typing import Any
 
+from nas_core.agent import UNIFORM
 from nas_core.executors.simulated import SIMULATED_SECONDS
-from nas_core.store import RECOMMENDED, RunStore, TrialRow
+from nas_core.store import METRICS, RECOMMENDED, RunStore, TrialRow
 from nas_core.trainer.base import STOPPED
 
 
@@ -56,7 +57,8 @@ def summarise(store: RunStore) -> dict[str, Any]:
 
     ``trials`` counts finished proposals, repeats included; ``unique`` different architectures;
     ``best`` is None while nothing has a score; ``recommended`` is there where the agent recommends
-    by itself; ``seconds`` is the driver's wall-clock time. A run
+    by itself; ``uniform`` where all rewards were the same, so that such an agent proposed at
+    random; ``seconds`` is the driver's wall-clock time. A run
     on simulated workers also has ``simulated_seconds`` and ``busy`` (see `simulated`).
     """
     rows = [row for row in store.trials() if row.status is not None]
@@ -71,10 +73,17 @@ def summarise(store: RunStore) -> dict[str, Any]:
         "mean_by_epsilon": mean_by_epsilon(rows),
         "seconds": 0.0 if seconds is None else round(float(seconds), 3),
         "failures": failures(rows),
+        **({UNIFORM: True} if _learned_nothing(store) else {}),
         **simulated(store, rows),
         **(stopped_early(rows) if store.config["plan"].get("stop_early") else {}),
         "run": str(store.folder),
     }
+
+
+def _learned_nothing(store: RunStore) -> bool:
+    """Return whether the agent has said, after its last update, that rewards tell it nothing."""
+    updates = store.events(METRICS)
+    return bool(updates) and updates[-1][2].get(UNIFORM) == 1.0
 
 
 def simulated(store: RunStore, rows: Sequence[TrialRow]) -> dict[str, float]:

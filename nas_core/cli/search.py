@@ -238,6 +238,7 @@ def _tell_of_the_mock(run: Path) -> None:
 
 
 def _print_summary(result: Any) -> None:
+    from nas_core.agent import UNIFORM
     from nas_core.cli.progress import duration
     from nas_core.executors.simulated import SIMULATED_SECONDS
     from nas_core.store import RunStore
@@ -260,6 +261,8 @@ def _print_summary(result: Any) -> None:
     if summary["mean_by_epsilon"]:
         phases = "  ".join(f"{e}: {number(m)}" for e, m in summary["mean_by_epsilon"].items())
         print(f"\nmean score by epsilon  {phases}")
+    if UNIFORM in summary:
+        print("\nall rewards were the same, so there was nothing to learn: proposals were uniform")
     if "stopped_early" in summary:
         early = summary["stopped_early"]
         print(

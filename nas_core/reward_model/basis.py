@@ -1,6 +1,6 @@
 """What is believed before any reward: independent normal weights on decisions, pairs, sizes."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,10 +34,6 @@ class Prior:
             raise UsageError(
                 f"expected variances of 0 or more, one of them above 0, received {self}"
             )
-
-    def times(self, scale: float) -> "Prior":
-        """Return the prior with all variances multiplied by `scale`."""
-        return Prior(*(scale * part for part in astuple(self)))
 
 
 EVEN = Prior()

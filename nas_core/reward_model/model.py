@@ -14,8 +14,7 @@ from nas_core.reward_model.posterior import Posterior
 from nas_core.reward_model.quadratic import Quadratic
 
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)  # variances that the evidence chooses from
-SCALES = (0.1, 0.3, 1.0)  # of the prior's variances, too
-EVERY = 8  # observations between two choices of noise and scale
+EVERY = 8  # observations between two choices of the noise
 
 
 @dataclass(frozen=True)
@@ -25,20 +24,16 @@ class ModelConfig:
     Attributes:
         prior: Variances of the weights.
         noise: Variance of a child's target given its architecture; None to choose it by evidence.
-        scales: What the prior's variances may be multiplied by, chosen by evidence with the noise.
         ranks: Whether the targets are the rewards' normal scores; else they are standardised.
     """
 
     prior: Prior = EVEN
     noise: float | None = None
-    scales: tuple[float, ...] = SCALES
     ranks: bool = True
 
     def __post_init__(self) -> None:
         if self.noise is not None and not self.noise > 0.0:
             raise UsageError(f"expected a noise variance above 0 or None, received {self.noise}")
-        if not self.scales or not min(self.scales) > 0.0:
-            raise UsageError(f"expected scales above 0, received {self.scales}")
 
 
 RANKED = ModelConfig()
@@ -58,11 +53,7 @@ class RewardModel:
             config: Prior, noise and targets.
         """
         self._encoder = encoder
-        self._bases = {
-            scale: Basis(encoder.coding, config.prior.times(scale), encoder.n_sizes)
-            for scale in config.scales
-        }
-        self._scale = max(config.scales)
+        self._basis = Basis(encoder.coding, config.prior, encoder.n_sizes)
         self._config = config
         self._rewards: list[float] = []
         self._rows: list[int] = []  # of each reward: which architecture
@@ -92,8 +83,8 @@ class RewardModel:
         self._rows.append(self._known[actions])
         self._rewards.append(reward)
         self._posterior = None
-        if len(self._rewards) % EVERY == 0:
-            self._choose()
+        if self._config.noise is None and len(self._rewards) % EVERY == 0:
+            self._choose_noise()
 
     def sequences(self, first: int) -> list[Actions]:
         """Return the architecture of each reward, from reward number `first` on."""
@@ -103,7 +94,7 @@ class RewardModel:
     def posterior(self) -> Posterior:
         """Return what the rewards say; call it when there is one at least."""
         if self._posterior is None:
-            self._posterior = self._fitted(self.targets(), self._noise, self._scale)
+            self._posterior = self._fitted(self.targets(), self._noise)
         return self._posterior
 
     def expected(self, sequences: Sequence[Actions]) -> np.ndarray:
@@ -119,7 +110,7 @@ class RewardModel:
         spread = float(rewards.std())
         return (rewards - rewards.mean()) / (spread if spread > 0.0 else 1.0)
 
-    def _fitted(self, targets: np.ndarray, noise: float, scale: float) -> Posterior:
+    def _fitted(self, targets: np.ndarray, noise: float) -> Posterior:
         """Return the posterior given the mean target of each architecture."""
         counts = np.bincount(self._rows)
         means = np.bincount(self._rows, targets) / counts
@@ -127,10 +118,10 @@ class RewardModel:
             np.concatenate([one.places for one in self._inputs]),
             np.concatenate([one.sizes for one in self._inputs]),
         )
-        return Posterior(self._bases[scale], inputs, means, noise / counts)
+        return Posterior(self._basis, inputs, means, noise / counts)
 
-    def _choose(self) -> None:
-        """Choose noise and scale by the evidence of all rewards, repeats included.
+    def _choose_noise(self) -> None:
+        """Choose the noise by the evidence of all rewards, repeats included.
 
         The evidence of R rewards of N architectures is that of the N means times that of the
         deviations from them, which only the noise explains.
@@ -142,11 +133,8 @@ class RewardModel:
         within = float(((targets - means[self._rows]) ** 2).sum())
         free = len(targets) - len(counts)
 
-        def evidence(choice: tuple[float, float]) -> float:
-            noise, scale = choice
+        def evidence(noise: float) -> float:
             repeats = -0.5 * (within / noise + free * log(2.0 * pi * noise))
-            return self._fitted(targets, noise, scale).evidence() + repeats
+            return self._fitted(targets, noise).evidence() + repeats
 
-        noises = NOISES if self._config.noise is None else (self._config.noise,)
-        choices = [(noise, scale) for scale in self._bases for noise in noises]
-        self._noise, self._scale = max(choices, key=evidence)
+        self._noise = max(NOISES, key=evidence)

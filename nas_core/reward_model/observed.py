@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_core.agent import Known, Proposal, Scored
+from nas_core.agent import UNIFORM, Known, Proposal, Scored
 from nas_core.agents.mutation import mutated
 from nas_core.reward_model.encoding import Actions, Encoder
 from nas_core.reward_model.model import ModelConfig, RewardModel
@@ -97,7 +97,7 @@ class Observed:
         return {
             "reward": sum(item.reward for item in scored) / len(scored),
             "model noise": self.model.noise,
-            "uniform": float(self.model.knows_nothing),
+            UNIFORM: float(self.model.knows_nothing),
         }
 
     def _compare(self, item: Scored, before: float) -> None:

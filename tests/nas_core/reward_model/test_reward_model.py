@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from small_spaces import GridSpace
 
-from nas_core.agent import Proposal, Scored
+import nas_core.api
+from nas_core.agent import UNIFORM, Proposal, Scored
+from nas_core.cli.search import finish
 from nas_core.errors import UsageError
 from nas_core.reward_model.coding import Coding
 from nas_core.reward_model.encoding import Encoder
@@ -119,3 +121,27 @@ def test_what_is_in_flight_is_not_proposed_again():
     observed.propose(Proposal(0, SPACE.spec((1, 1)), (1, 1)))
     assert observed.first_new([(1, 1)], np.random.default_rng(0)) != (1, 1)
     assert observed.first_new([(1, 1), (0, 2)], np.random.default_rng(0)) == (0, 2)
+
+
+class FlatTrainer:
+    """Scores every architecture alike."""
+
+    name = "flat"
+
+    def score(self, spec, job):
+        return Result(Status.OK, 0.5)
+
+    def config(self):
+        return {}
+
+
+def test_a_search_without_any_difference_says_that_it_was_uniform(tmp_path, capsys):
+    options = {"agent": "reinforce-model", "trials": 12, "executor": "inline", "control": None}
+    found = nas_core.api.search(
+        "metaqnn", None, trainer=FlatTrainer(), run=tmp_path / "r", **options
+    )
+    assert found.summary[UNIFORM]
+    finish(found, json=False)
+    assert "nothing to learn: proposals were uniform" in capsys.readouterr().out
+    other = nas_core.api.search("metaqnn", None, trainer="mock", run=tmp_path / "s", **options)
+    assert UNIFORM not in other.summary
