@@ -8,7 +8,7 @@ TRIALS ?= 40
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test search test test-full lint check bench report clean
+.PHONY: help setup setup-test search test test-full aws-test s3-server lint check bench faults report clean
 
 help: ## List the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,10 +35,16 @@ search: setup ## Search on leaves, retrain the best, test it once, write the rep
 	$(BIN)/nas report $(RUN)
 
 test: setup-test ## Run all tests that need nothing but Python.
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser and not radosgw"
 
-test-full: setup-test ## Run the tests that need a browser (chromium).
-	$(BIN)/python -m pytest -m browser
+test-full: setup-test ## Run the tests that need a browser (chromium) or Ceph's S3 server (radosgw).
+	$(BIN)/python -m pytest -m "browser or radosgw"
+
+aws-test: setup-test ## Run everything about S3 and SageMaker: no account is needed, nothing may be skipped.
+	NAS_FAIL_ON_SKIP=1 $(BIN)/python -m pytest tests/aws tests/nas_core/cloud -m "not radosgw" --durations=10
+
+s3-server: setup-test ## Serve S3 by Ceph until Ctrl-C (apt: radosgw ceph-mon ceph-osd ceph-common; root).
+	$(BIN)/python tests/support/rados_gateway.py
 
 lint: setup-test ## Format, lint, types and import contracts.
 	$(BIN)/ruff format --check .
@@ -47,7 +53,10 @@ lint: setup-test ## Format, lint, types and import contracts.
 	$(BIN)/lint-imports
 
 check: lint ## Lint and the fast tests (under two minutes): before every commit.
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(BIN)/python -m pytest -m "not slow and not browser and not radosgw"
+
+faults: setup-test ## Kills, damage, hostile files, long runs: print every figure (docs/faults.md; 25 minutes).
+	$(BIN)/python tests/faults/figures.py
 
 bench: setup ## Measure speed side by side in one run.
 	$(BIN)/python benchmarks/speed.py

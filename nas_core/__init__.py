@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas_core.api import SearchResult, resume, search
+    from nas_core.verification import verify
 
-__all__ = ["SearchResult", "resume", "search"]
+__all__ = ["SearchResult", "resume", "search", "verify"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the public functions when they are first used, not before (`nas --help`)."""
+    if name == "verify":
+        from nas_core.verification import verify
+
+        return verify
     if name in __all__:
         from nas_core import api
 

@@ -1,5 +1,6 @@
 """A run's database file: opened, locked, and its failures told in one line."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -130,11 +131,9 @@ def one_line(folder: Path) -> Iterator[None]:
     except (sqlite3.Error, OverflowError) as error:
         raise _told(folder, str(error)) from error
     except OSError as error:
-        raise RunError(
-            f"cannot write {folder} ({error.strerror}): {_ADVICE_SPACE}"
-            if "space" in str(error) or "quota" in str(error)
-            else f"cannot write {folder} ({error.strerror}): {_ADVICE}"
-        ) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = _ADVICE_SPACE if full else _ADVICE
+        raise RunError(f"cannot write {folder} ({error.strerror}): {advice}") from error
 
 
 _ADVICE_SPACE = "free some disk space, then nas resume; everything committed is kept"

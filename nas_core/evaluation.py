@@ -13,6 +13,7 @@ from nas_core.datasets import DatasetInfo
 from nas_core.datasets.test_split import open_test
 from nas_core.errors import UsageError
 from nas_core.executors.machine import cores
+from nas_core.saved_models import check_saved_model
 
 BATCH = 256
 
@@ -66,9 +67,11 @@ def load_model(path: Path) -> Any:
     """Return a saved Keras model, without what only training needs.
 
     Raises:
-        UsageError: The file is missing or no model that Keras can read.
+        UsageError: The file is missing, no model that Keras can read, or names anything but
+            known layers (see `nas_core.saved_models`).
     """
     check_model(path)
+    check_saved_model(path)
     from nas_core.trainer import runtime  # before Keras: it settles how TensorFlow starts
 
     try:
@@ -76,8 +79,8 @@ def load_model(path: Path) -> Any:
             runtime.prepare(threads=cores())
             import keras
 
-            return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError, TypeError, KeyError, AttributeError, IndexError) as error:
         line = " ".join(str(error).split())[:200]
         raise UsageError(f"expected a model saved by Keras, cannot read {path} ({line})") from error
 

@@ -30,6 +30,14 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def is_there(path: Path) -> bool:
+    """Return whether something is at a path; what no path can be is nowhere."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, a NUL, a loop of links
+        return False
+
+
 def fsync_folder(folder: Path) -> None:
     """Make renames inside `folder` durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -44,6 +44,7 @@ def retrain(
     filters: int | None = None,
     init_from: Path | None = None,
     workers: int | None = None,
+    controller: str | None = None,
     executor: str = "process",
     cloud: dict[str, Any] | None = None,
     on_line: Callable[[str], None] = lambda line: None,
@@ -63,6 +64,8 @@ def retrain(
         init_from: A ``.keras`` file: every architecture that shares a layer with it is trained
             from scratch and, with the same budget, from this model's weights.
         workers: Trainings at a time; None for as many as the search had.
+        controller: Brain that sets the learning rate after each epoch: "default" or a folder; None
+            for the final recipe's schedule.
         executor: "process", or "sagemaker": each training is a job, its model is brought here.
         cloud: Where jobs run (see `nas_core.cloud.driver`); None for where the search's ran.
         on_line: Called with lines about progress.
@@ -80,7 +83,7 @@ def retrain(
     """
     wanted = planned(
         run, top=top, seeds=seeds, epochs=epochs, data=data, cells=cells, filters=filters,
-        init_from=init_from, on_line=on_line,
+        init_from=init_from, controller=controller, on_line=on_line,
     )  # fmt: skip
     plan, info, trainings = wanted.plan, wanted.info, wanted.trainings
     if executor == "sagemaker":
@@ -125,6 +128,7 @@ def planned(
     cells: int | None = None,
     filters: int | None = None,
     init_from: Path | None = None,
+    controller: str | None = None,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> Retraining:
     """Return the trainings of `retrain`, whose arguments and errors these are."""
@@ -138,7 +142,7 @@ def planned(
     plan, best = _found(run, top)
     info = resolve(_data_name(plan, data), DATA_ROOT)
     check_kind(kind_of(best[0].spec), info.kind, info.name)
-    recipe = _final_recipe(plan, epochs, info)
+    recipe = _final_recipe(plan, {"epochs": epochs, "controller": controller}, info)
     found = found_candidates(best, len(info.classes), cells, filters, info.words)
     if init_from is not None:
         found = found + heirs(found, init_from, info, recipe, on_line)
@@ -159,13 +163,11 @@ def _found(run: Path, top: int) -> tuple[Plan, list[TrialRow]]:
     return plan, best
 
 
-def _final_recipe(plan: Plan, epochs: int | None, info: DatasetInfo) -> Recipe:
+def _final_recipe(plan: Plan, given: dict[str, Any], info: DatasetInfo) -> Recipe:
     """Return the final recipe at the size of image that the search found its networks for."""
-    changes: dict[str, Any] = {}
+    changes = {name: value for name, value in given.items() if value is not None}
     if info.words is None:
         changes["image_size"] = recipe_of(plan).image_size
-    if epochs is not None:
-        changes["epochs"] = epochs
     return KINDS[info.kind].final.changed(changes)
 
 

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nas_core.agent import Proposal
+from nas_core.artefacts import MODELS
 from nas_core.database import DATABASE, UNFINISHED, connect, is_free, one_line, take_lock
 from nas_core.errors import DamageError, RunError
 from nas_core.failpoints import reach
-from nas_core.files import sweep
+from nas_core.files import is_there, sweep
 from nas_core.generations import COPY, COPY_SECONDS, back_up, intact, opened, restore
 from nas_core.records import Memory, TrialRow, memory_of, readable, trial_row
 from nas_core.rows import COLUMNS, FORMAT, checksum, create, seal
@@ -56,12 +57,14 @@ class RunStore:
         Raises:
             RunError: The folder holds a run already, is not empty, or cannot be made.
         """
-        if (folder / DATABASE).exists():
+        if "\0" in str(folder):
+            raise RunError(f"expected a folder's name, received {str(folder)!r}: choose another")
+        if is_there(folder / DATABASE):
             raise RunError(
                 f"expected a new run folder, {folder} holds a run already: choose another --run, "
                 f"or go on with it: nas resume {folder}"
             )
-        if folder.exists() and not is_free(folder):
+        if is_there(folder) and not is_free(folder):
             raise RunError(f"expected a new or empty folder, received {folder}: choose another")
         with one_line(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,9 +99,8 @@ class RunStore:
             DamageError: It is damaged, and (for a writer) there is no copy to go back to.
             RunError: There is no run, or its format is newer.
         """
-        if not any(
-            (folder / name).is_file() for name in ((DATABASE, COPY) if write else (DATABASE,))
-        ):
+        names = (DATABASE, COPY) if write else (DATABASE,)
+        if not any(is_there(folder / name) for name in names):
             raise RunError(
                 f"expected a run folder, found no {DATABASE} in {folder}: nas runs lists runs"
             )
@@ -114,7 +116,8 @@ class RunStore:
 
     @classmethod
     def _open_to_write(cls, folder: Path, lock: BinaryIO) -> "RunStore":
-        sweep(folder)
+        for place in (folder, folder / MODELS):
+            sweep(place)
         try:
             connection = intact(folder)
         except DamageError as error:
@@ -232,12 +235,13 @@ class RunStore:
         Raises:
             RunError: The trial is unknown or has a result already.
         """
+        message = result.message.encode(errors="replace").decode()  # a file's name may be no UTF-8
         done = self._db.execute(
             "UPDATE trials SET status = ?, score = ?, credited_from = ?, seconds = ?, "
             "parameters = ?, macs = ?, message = ?, result = ?, finished = ? "
             "WHERE number = ? AND status IS NULL",
             (result.status.value, result.score, credited_from, result.seconds, result.parameters,
-             result.macs, result.message, json.dumps(result.to_json()), time.time(), trial),
+             result.macs, message, json.dumps(result.to_json()), time.time(), trial),
         )  # fmt: skip
         if done.rowcount != 1:
             raise RunError(f"expected trial {trial} to be pending: it is unknown or has a result")

@@ -12,9 +12,9 @@ THRESHOLDS = (0.05, 0.95)
 class Adaptation:
     """Counters that move with each reward.
 
-    While interventions are followed by larger rewards than letting the training go on, the threshold
-    falls, else it rises. While rewards lie above their long average, the agent learns less often;
-    while they lie below, more often and longer.
+    While interventions are followed by larger rewards than letting the training go on, the
+    threshold falls, else it rises. While rewards lie above their long average, the agent learns
+    less often; while they lie below, more often and longer.
 
     Attributes:
         threshold: Probability of intervening from which on the agent does, in [0.05, 0.95].

@@ -12,14 +12,16 @@ Arrays are written first and the manifest last, each atomically, so a crash leav
 import hashlib
 import io
 import json
-import shutil
+import re
 import zipfile
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nas_core.datasets.arrays import check_npz
 from nas_core.errors import RunError
 from nas_core.files import read_json, sha256_bytes, write_bytes, write_json
 
@@ -97,7 +99,7 @@ def load(folder: Path, schema: dict[str, Any] | None = None) -> Brain:
     manifest = _manifest(folder)
     if schema is not None:
         _check_schema(folder, manifest, schema)
-    read = {part: _read_arrays(folder, manifest, part) for part in PARTS}
+    read: dict[str, Any] = {part: _read_arrays(folder, manifest, part) for part in PARTS}
     keys = ("kind", "schema", "config", "state", "generation", "score")
     return Brain(**{key: manifest[key] for key in keys}, **read)
 
@@ -121,8 +123,10 @@ def restore_previous(folder: Path) -> None:
 def copy_frozen(source: Path, target: Path) -> None:
     """Write a brain's policy without what learning goes on from, to be shipped."""
     brain = load(source)
-    shutil.rmtree(target, ignore_errors=True)
-    save(target, replace(brain, learner={}, score=None))
+    kept = {key: value for key, value in brain.state.items() if key in ("counters", "scale")}
+    for path in [target / MANIFEST, target / PREVIOUS, *target.glob("*.npz")]:
+        path.unlink(missing_ok=True)
+    save(target, replace(brain, learner={}, state=kept, score=None))
 
 
 def _write(folder: Path, brain: Brain, present: dict[str, Any] | None) -> None:
@@ -171,6 +175,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = read_json(path)
         digest = manifest.pop("sha256")
         good = manifest["format"] == FORMAT and digest == schema_digest(manifest)
+        good = good and _is_whole(manifest)
     except FileNotFoundError:
         raise RunError(
             f"expected a brain in {folder}, received no {MANIFEST}: train one with `nas control "
@@ -181,6 +186,20 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not good:
         raise RunError(_changed(folder, MANIFEST))
     return manifest
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Return whether a manifest has what a brain needs; its files lie beside it.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another type.
+    """
+    score, files = manifest["score"], manifest["files"]
+    named = all(re.fullmatch(rf"{part}-\d{{6,}}\.npz", files[part]["name"]) for part in PARTS)
+    records = all(isinstance(manifest[key], dict) for key in ("schema", "config", "state"))
+    numbers = type(manifest["generation"]) is int and isinstance(score, int | float | None)
+    return named and records and numbers and isinstance(manifest["kind"], str)
 
 
 def _check_schema(folder: Path, manifest: dict[str, Any], schema: dict[str, Any]) -> None:
@@ -198,9 +217,10 @@ def _read_arrays(folder: Path, manifest: dict[str, Any], part: str) -> Arrays:
         data = (folder / entry["name"]).read_bytes()
         if sha256_bytes(data) != entry["sha256"]:
             raise RunError(_changed(folder, entry["name"]))
+        check_npz(folder / entry["name"])
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile):
         raise RunError(_changed(folder, entry["name"])) from None
 
 

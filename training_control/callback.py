@@ -96,7 +96,7 @@ class LearnedController(keras.callbacks.Callback):
             self._pending = read_json(self._backup)
         if self._pending is not None:
             self._take_over(self._pending)
-        self._good = self._live.snapshot()
+        self._good = self._live.first_snapshot()
         self._say(describe(self._brain, self._live.available, self._live.known))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -196,9 +196,9 @@ class LearnedController(keras.callbacks.Callback):
             return
         verdict = self._steering.decide(seen)
         before = self._live.values().values()
-        if verdict.roll_back:
+        if verdict.roll_back and self._good is not None:
             self._live.restore(self._good)
-        else:
+        elif not verdict.roll_back:
             self._good = self._live.snapshot()
         self._live.set(verdict.values)
         changed = "; ".join(f"{n} {before[n]:.4g} -> {v:.4g}" for n, v in verdict.changed.items())

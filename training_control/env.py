@@ -1,15 +1,15 @@
 """A training as a Gymnasium environment: an episode is one training, a step one interval of it."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from nas_core.errors import UsageError
-from training_control.controls import OPTIMIZERS, ControlSet, Hyperparameters
+from training_control.controls import OPTIMIZERS, Action, ControlSet, Hyperparameters
 from training_control.episode import LOST, Clock, Episode
 from training_control.masking import draw_masks
 from training_control.observations import observation_space
@@ -21,6 +21,32 @@ from training_control.tasks.registry import make_task
 RATES = (1e-5, 1.0)  # random first learning rates, log-uniform
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """All that a training depends on, besides its actions.
+
+    Attributes:
+        task: Index of the task.
+        seed: Of weights, order of examples and noise.
+        start: First hyperparameters.
+        hidden: Sources that look unknown.
+        available: Controls that act, if the model offers them.
+    """
+
+    task: int
+    seed: int
+    start: Hyperparameters
+    hidden: tuple[str, ...]
+    available: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Beginning":
+        """Read the JSON values of `dataclasses.asdict` back."""
+        start = Hyperparameters(**value["start"])
+        hidden, available = tuple(value["hidden"]), tuple(value["available"])
+        return cls(value["task"], value["seed"], start, hidden, available)
+
+
 class TrainingControlEnv(gym.Env[np.ndarray, Any]):
     """Decide, train for an interval, look, be paid.
 
@@ -30,7 +56,7 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
     and counted in `info["ignored"]`.
 
     `truncated` is True when the budget is used up and never else. `terminated` is True when the
-    training is lost: rolled back `LOST` times in a row because a loss was not finite.
+    training is lost: `LOST` intervals in a row blew up, whatever was rolled back.
 
     `info` has `hyperparameters`, `changed`, `train_loss`, `validation_loss`, `metrics`,
     `rolled_back`, `diverged`, `ignored`, `interventions`, `examples` and `reward` before scaling;
@@ -90,6 +116,8 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
         self._reward, self._scale, self._clock = reward, scale, clock
         self._sessions: dict[int, Session] = {}
         self._episode: Episode | None = None
+        self._beginning: Beginning | None = None
+        self._actions: list[Action | None] = []
         self._returned = time.perf_counter()
 
     def reset(
@@ -114,17 +142,29 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
             start = replace(start, learning_rate=rate)
         hidden, offered = draw_masks(self.np_random, session.available, self.controls.names)
         if not self._masking:
-            hidden, offered = (), session.available
-        session.reset(int(chosen.get("seed", drawn)), chosen.get("start", start))
+            hidden, offered = (), self.controls.names
+        beginning = Beginning(
+            index,
+            int(chosen.get("seed", drawn)),
+            chosen.get("start", start),
+            tuple(chosen.get("hidden", hidden)),
+            tuple(chosen.get("available", offered)),
+        )
+        return self._begin(beginning)
+
+    def _begin(self, beginning: "Beginning") -> tuple[np.ndarray, dict[str, Any]]:
+        session, task = self._session(beginning.task), self.tasks[beginning.task]
+        session.reset(beginning.seed, beginning.start)
+        self._beginning, self._actions = beginning, []
         self._episode = Episode(
             session,
-            _interval(self.tasks[index], session, self.decisions),
-            chosen.get("available", offered),
-            chosen.get("hidden", hidden),
+            _interval(task, session, self.decisions),
+            beginning.available,
+            beginning.hidden,
             self._reward,
         )
         observation = self._episode.observe(0.0)
-        info = self._episode.info() | {"task": self.tasks[index].name}
+        info = self._episode.info() | {"task": task.name}
         self._returned = time.perf_counter()
         return observation, info
 
@@ -135,20 +175,53 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
             UsageError: Before the first `reset` or after an episode's end.
         """
         thought = time.perf_counter() - self._returned
-        episode = self._episode
-        if episode is None or episode.over:
-            raise UsageError("expected reset() before step(), received step(): start an episode")
-        episode.advance(self.controls, self.controls.decode(action), thought)
+        if self._running().over:
+            raise UsageError("expected reset() after an episode's end, received step(): call it")
+        result = self._advance(self.controls.decode(action), thought)
+        observation, reward, terminated, truncated, info = result
+        if self._scale is not None:
+            reward = self._scale(reward, terminated or truncated)
+        self._returned = time.perf_counter()
+        return observation, reward, terminated, truncated, info
+
+    def _advance(
+        self, action: Action | None, thought: float
+    ) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Do a step's work; rewards are not scaled."""
+        episode = self._running()
+        self._actions.append(action)
+        episode.advance(self.controls, action, thought)
         terminated = episode.failures >= LOST
         truncated = not terminated and episode.intervals >= self.decisions
         episode.over = terminated or truncated
         reward = episode.pay(self._clock, self.decisions, terminated)
-        info = episode.info() | {"reward": reward}
-        if self._scale is not None:
-            reward = self._scale(reward, episode.over)
         observation = episode.observe(episode.intervals / self.decisions)
-        self._returned = time.perf_counter()
-        return observation, reward, terminated, truncated, info
+        return observation, reward, terminated, truncated, episode.info() | {"reward": reward}
+
+    def _running(self) -> Episode:
+        if self._episode is None:
+            raise UsageError("expected reset() first, received no episode: start one")
+        return self._episode
+
+    def state(self) -> dict[str, Any]:
+        """Return JSON values from which `load_state` goes on exactly, in the middle of an episode.
+
+        A training is a function of its beginning and its actions, so these are all there is.
+        """
+        beginning = self._beginning
+        return {
+            "rng": self.np_random.bit_generator.state,
+            "beginning": None if beginning is None else asdict(beginning),
+            "actions": [None if action is None else list(action) for action in self._actions],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from `state`'s values: the episode's intervals are trained once more."""
+        if state["beginning"] is not None:
+            self._begin(Beginning.from_json(state["beginning"]))
+            for action in state["actions"]:
+                self._advance(None if action is None else tuple(action), 0.0)
+        self.np_random.bit_generator.state = state["rng"]
 
     @property
     def session(self) -> Session:
@@ -157,9 +230,7 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
         Raises:
             UsageError: There is none yet.
         """
-        if self._episode is None:
-            raise UsageError("expected reset() first, received no episode: start one")
-        return self._episode.session
+        return self._running().session
 
     @property
     def timing(self) -> dict[str, float]:

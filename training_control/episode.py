@@ -13,7 +13,8 @@ from training_control.rewards import Interval, RewardConfig, Rewarder
 from training_control.safety import CUT, went_wrong
 from training_control.session import Progress, Session
 
-LOST = 5  # intervals in a row that are not finite: the training is given up
+BLOWN_UP = 100.0  # a validation loss above this many times the first one is as good as infinite
+LOST = 5  # intervals in a row that blew up: the training is given up
 STEP_WORK = 16.0  # examples that a step's fixed cost is worth, for the clock "work"
 
 Clock = Literal["work", "wall"]
@@ -25,7 +26,7 @@ class Episode:
     Attributes:
         session: What trains.
         intervals: Intervals trained, rolled back ones among them.
-        failures: Intervals in a row that were not finite.
+        failures: Intervals in a row that blew up: not finite, or a hundred times the first loss.
         over: Whether the episode has ended.
         timing: Seconds so far: "training", "controller" (the agent), "other" (evaluation, copies).
     """
@@ -97,8 +98,8 @@ class Episode:
         session.apply(wanted)
         self._progress = progress = session.train(self._interval)
         seen = session.evaluate() if progress.finite else None
-        finite = seen is not None and math.isfinite(seen.loss)
-        self.failures = 0 if finite else self.failures + 1
+        sane = seen is not None and seen.loss <= BLOWN_UP * self._first
+        self.failures = 0 if sane else self.failures + 1
         self._rolled_back = seen is None or went_wrong(self._first, self._now.loss, seen.loss)
         if seen is not None and not self._rolled_back:
             self._now = seen

@@ -175,6 +175,17 @@ class LiveModel:
             variable.assign(0.0)
         return total / count if count > 0 else math.nan
 
+    def first_snapshot(self) -> list[np.ndarray] | None:
+        """Return the snapshot before training; None for a model that its data still has to build.
+
+        Builds the optimizer, which `fit` would do next.
+        """
+        if not self._model.built:
+            return None
+        if not self._model.optimizer.built:
+            self._model.optimizer.build(self._model.trainable_variables)
+        return self.snapshot()
+
     def snapshot(self) -> list[np.ndarray]:
         """Return copies of all weights and of everything the optimizer remembers."""
         return [keras.ops.convert_to_numpy(v).copy() for v in self._variables()]

@@ -11,8 +11,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +140,39 @@ def real_resets(tasks: int, starts: int) -> list[dict[str, Any]]:
     ]
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+@dataclass(frozen=True)
+class Round:
+    """How far meta-training is.
+
+    Attributes:
+        stage: Such as "ppo simulated".
+        done: Simulated decisions or real trainings so far.
+        total: In the end.
+        gain: Mean log(first / last validation loss) on checks, in nats.
+        still: The same when everything is kept as it is.
+    """
+
+    stage: str
+    done: int
+    total: int
+    gain: float
+    still: float
 
 
-def learn_simulated(kind: str, decisions: int, seed: int, out: Path) -> Brain:
+def _say(now: Round) -> None:
+    print(
+        f"{now.stage} {now.done}: gain {now.gain:.3f}, kept as it is {now.still:.3f}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+OnRound = Callable[[Round], None]
+
+
+def learn_simulated(
+    kind: str, decisions: int, seed: int, out: Path, on_round: OnRound = _say
+) -> Brain:
     """Train on simulated trainings, going on from what is in `out`; return the best generation."""
     learner, _ = untrained(kind, seed)
     check = SimulatedTrainingEnv(CONTROLLED, flat=kind == "dqn")
@@ -156,11 +184,13 @@ def learn_simulated(kind: str, decisions: int, seed: int, out: Path) -> Brain:
         learner.learn(PART)
         score = float(gains(learner.policy(), check, resets).mean())
         brains.save(out, learner.brain(score))
-        _say(f"{kind} simulated {learner.steps}: gain {score:.3f}, kept as it is {still:.3f}")
+        on_round(Round(f"{kind} simulated", learner.steps, decisions, score, still))
     return brains.load(out / brains.BEST)
 
 
-def learn_real(brain: Brain, episodes: int, problems: int, seed: int, out: Path) -> Brain:
+def learn_real(
+    brain: Brain, episodes: int, problems: int, seed: int, out: Path, on_round: OnRound = _say
+) -> Brain:
     """Go on with real trainings; return the generation that does best on meta-validation."""
     from training_control.env import TrainingControlEnv
     from training_control.tasks.instances import instances
@@ -180,7 +210,7 @@ def learn_real(brain: Brain, episodes: int, problems: int, seed: int, out: Path)
     while True:
         score = float(gains(learner.policy(), env, resets).mean())
         brains.save(out, learner.brain(score))
-        _say(f"{brain.kind} real {done}: gain {score:.3f}, kept as it is {still:.3f}")
+        on_round(Round(f"{brain.kind} real", done, episodes, score, still))
         if done >= episodes:
             return brains.load(out / brains.BEST)
         learner.learn(ROUND * DECISIONS)
@@ -230,7 +260,7 @@ def main() -> None:
     parser.add_argument("--measure", action="store_true", help="compare the brain on held-out ones")
     given = parser.parse_args()
     if given.measure:
-        print(json.dumps(measure(brains.load(given.out), 8, 6), indent=2))
+        print(json.dumps(measure(brains.load(given.out), 6, 5), indent=2))
         return
     draft = given.out / "drafts"
     brain = learn_simulated(given.agent, given.simulated, given.seed, draft / "simulated")

@@ -96,10 +96,10 @@ class OptimizerConfig:
         Raises:
             UsageError: An unknown name or a value outside its range.
         """
-        if isinstance(config, cls):
+        if isinstance(config, OptimizerConfig):
             return config
         known = [item.name for item in fields(cls)]
-        given = {} if config is None else dict(config)
+        given: dict[str, Any] = {} if config is None else dict(config)
         for name in given:
             if name not in known:
                 raise UsageError(

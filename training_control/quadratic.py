@@ -1,4 +1,4 @@
-"""The noisy quadratic of Wu et al. (2018, arXiv 1803.02021, section 2): control with a known answer.
+"""The noisy quadratic of Wu et al. (2018, arXiv 1803.02021): control with a known answer.
 
 Fifty independent coordinates theta_i with curvature h_i, log-spaced from 0.001 to 1, whose
 gradients carry noise of variance h_i (the paper's choice: the noise's covariance is the Hessian).
@@ -120,7 +120,8 @@ class QuadraticEnv(gym.Env[np.ndarray, np.int64]):
         self.schema = {"observation": list(FEATURES), "actions": {"learning_rate": list(FACTORS)}}
         self._rng = generator(seed, "quadratic starts")
         self._expected = expected
-        self._begin(expected_start(), 0.1)
+        self.moments, self.rate, self.decision = expected_start(), 0.1, 0
+        self._losses = [loss_of(self.moments)] * 3
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

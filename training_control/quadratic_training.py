@@ -63,7 +63,7 @@ def train(decisions: int, seed: int, config: AgentConfig = CONFIG) -> tuple[Lear
         The agent and its mean final loss on starts that only this choice uses.
     """
     seeds = [derived_seed(seed, "quadratic", number) for number in range(ENVIRONMENTS)]
-    makers = [lambda each=each: QuadraticEnv(each) for each in seeds]  # type: ignore[misc]
+    makers = [lambda each=each: QuadraticEnv(each) for each in seeds]
     learner = Learner("ppo", makers, config, seed)
     part = 20 * config.n_steps * ENVIRONMENTS
     for _ in range(max(decisions // part, 1)):

@@ -23,7 +23,7 @@ class OwnRandomness:
         import torch
 
         own = torch.Generator().manual_seed(derived_seed(seed, "torch"))
-        legacy = np.random.RandomState(derived_seed(seed, "numpy"))  # noqa: NPY002
+        legacy = np.random.RandomState(derived_seed(seed, "numpy"))
         self._states = (
             random.Random(derived_seed(seed, "python")).getstate(),  # noqa: S311
             legacy.get_state(legacy=False),
@@ -75,12 +75,12 @@ class OwnRandomness:
 def _current() -> tuple[Any, Any, Any]:
     import torch
 
-    return random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()  # noqa: NPY002
+    return random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
 
 
 def _put(states: tuple[Any, Any, Any]) -> None:
     import torch
 
     random.setstate(states[0])
-    np.random.set_state(states[1])  # noqa: NPY002
+    np.random.set_state(states[1])
     torch.set_rng_state(states[2])

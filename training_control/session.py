@@ -116,6 +116,7 @@ class Session:
         self._tensors = tuple(tf.constant(a) for a in (data.train.inputs, data.train.targets))
         self._order, self._seed, self._epoch = np.empty(0, np.int32), 0, 0
         self._growths = 0
+        self._chunks: dict[str, list[Any]] = {}
         rows = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)]
         self._train = tf.function(self._steps, rows, autograph=False, jit_compile=False)
         shape = [None, *data.train.inputs.shape[1:]]
@@ -208,11 +209,10 @@ class Session:
     def evaluate(self, split: str = "validation") -> Evaluation:
         """Return loss and metrics on "train", "validation" or "test"."""
         examples: Examples = getattr(self.data, split)
-        parts = [
-            self._predict(tf.constant(examples.inputs[start : start + CHUNK])).numpy()
-            for start in range(0, len(examples), CHUNK)
-        ]
-        outputs = np.concatenate(parts)
+        if split not in self._chunks:
+            starts = range(0, len(examples), CHUNK)
+            self._chunks[split] = [tf.constant(examples.inputs[k : k + CHUNK]) for k in starts]
+        outputs = np.concatenate([self._predict(c).numpy() for c in self._chunks[split]])
         if self.data.classes is None:
             return regression(outputs, examples.targets)
         losses = _cross_entropy(outputs, examples.targets)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from nas_core.cli.output import JsonFlag, command, number, print_json, say, table
+from nas_core.cli.search import Controller
 
 LAYERS_SHOWN = 4
 
@@ -26,6 +27,7 @@ def retrain(
         typer.Option(metavar="MODEL", help="Also fine-tune from this .keras file's weights."),
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Trainings at a time.")] = None,
+    controller: Controller = None,
     json: JsonFlag = False,
 ) -> None:
     """Retrain the best architectures on all data, test them once, save the models.
@@ -52,6 +54,7 @@ def retrain(
         filters=filters,
         init_from=init_from,
         workers=workers,
+        controller=controller,
         on_line=say,
     )
     if json:

@@ -50,9 +50,12 @@ def show(
     policy: Annotated[
         bool, typer.Option("--policy", help="Show a controller's probability of every option.")
     ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check that all of the run is as it was written.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Show a run's trials, one trial, or what its agent has learned.
+    """Show a run's trials, one trial, or what its agent has learned; or check the run's folder.
 
     Examples:  nas show R1
 
@@ -61,12 +64,19 @@ def show(
     nas show R1 --q
 
     nas show R1 --policy
+
+    nas show R1 --verify
     """
     from nas_core.cli.policy import show_policy, summarise_policy
     from nas_core.store import RunStore
 
-    if sum((q, policy, trial is not None)) > 1:
-        raise UsageError("expected one of TRIAL, --q and --policy, received several: choose one")
+    if sum((q, policy, verify, trial is not None)) > 1:
+        raise UsageError(
+            "expected one of TRIAL, --q, --policy and --verify, received several: choose one"
+        )
+    if verify:
+        _verify(run, json)
+        return
     with RunStore.open(run) as store:
         if q:
             _show_q(store, json)
@@ -78,6 +88,21 @@ def show(
             _show_trials(store, json)
             if not json:
                 summarise_policy(store)
+
+
+def _verify(run: Path, json: bool) -> None:
+    """Print what is wrong with a run; exit with 1 where something is."""
+    from dataclasses import asdict
+
+    from nas_core.verification import verify
+
+    found = verify(run)
+    if json:
+        print_json({"run": str(run), "intact": not found, "findings": [asdict(f) for f in found]})
+    else:
+        print("\n".join(str(finding) for finding in found) or f"{run}: all as it was written")
+    if found:
+        raise typer.Exit(1)
 
 
 def _show_trials(store: Any, json: bool) -> None:

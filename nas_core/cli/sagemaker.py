@@ -4,7 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from nas_core.cli.output import JsonFlag, command, number, print_json, say, table
@@ -12,6 +11,7 @@ from nas_core.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
+PARSING = getattr(typer, "TyperException", Exception)  # an option that does not exist, ...
 REST = {"allow_extra_args": True, "ignore_unknown_options": True}
 DEFAULT_REGION = "us-east-1"  # of a dry run that nobody gave one
 Role = Annotated[str, typer.Option(help="ARN of the role that jobs take.")]
@@ -75,8 +75,8 @@ def _searched(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     parser = typer.main.get_command(inner)
     try:
         given = dict(parser.make_context("nas sagemaker", arguments).params)
-    except click.ClickException as error:
-        raise UsageError(f"{error.format_message()} See nas search --help.") from error
+    except PARSING as error:
+        raise UsageError(f"{str(error).rstrip('.')}: see nas search --help") from error
     given = {key: value for key, value in given.items() if value is not False}
     space, config, epochs = given.pop("space"), given.pop("config"), given.pop("epochs")
     return combined(space, given, config, epochs)

@@ -19,11 +19,21 @@ from nas_core.cli.output import (
     say,
     table,
 )
-from nas_core.errors import UsageError
+from nas_core.errors import RunError, UsageError
 
 Text = str | None
 Address = Annotated[
     Text, typer.Option(help="Head of a Ray cluster, HOST:PORT; one of this machine if unset.")
+]
+MaxFailed = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop when more than this share of 20 or more children failed: 0.5; 1: never."
+    ),
+]
+Controller = Annotated[
+    Text,
+    typer.Option(help="Brain that sets the learning rate after each epoch: default, or a folder."),
 ]
 SPACES = (
     "metaqnn, nasnet (cells), chain (skip connections), text; on published tables: nasbench201, "
@@ -77,9 +87,11 @@ def search(
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Learn in order of arrival: no worker waits.")
     ] = False,
+    controller: Controller = None,
     stop_early: Annotated[
         bool, typer.Option("--stop-early", help="End children that will not be among the best.")
     ] = False,
+    max_failed: MaxFailed = None,
     table: TableFile = None,
     search_column: SearchColumn = None,
     report_columns: ReportColumns = None,
@@ -116,6 +128,7 @@ def search(
         "data_fraction": data_fraction, "max_hours": max_hours, "target": target,
         "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
         "asynchronous": True if asynchronous else None, "table": table,
+        "controller": controller, "max_failed": max_failed,
         "stop_early": True if stop_early else None,
         "search_column": search_column, "report_columns": report_columns,
         "seconds_column": seconds_column, "reuse": reuse,
@@ -144,8 +157,10 @@ def combined(
     options.update({key: value for key, value in given.items() if value is not None})
     if "table" in options:
         options.setdefault("trainer", "table")
-    if epochs is not None:
-        options["recipe"] = {**options.get("recipe", {}), "epochs": epochs}
+    changes = {"epochs": epochs, "controller": options.pop("controller", None)}
+    typed = {name: value for name, value in changes.items() if value is not None}
+    if typed:
+        options["recipe"] = {**options.get("recipe", {}), **typed}
     return options.pop("space", space), options
 
 
@@ -176,11 +191,16 @@ def resume(
         Text, typer.Option(help="process, inline or ray: where children run from now on.")
     ] = None,
     address: Address = None,
+    max_failed: MaxFailed = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on although what results depend on has changed.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Go on with a run exactly where it stopped, however it stopped.
 
-    Long children go on from their last checkpoint, to the same result.
+    Long children go on from their last checkpoint, to the same result. Where the space, the data,
+    the recipe or the version has changed, each difference is shown, and --force goes on.
 
     Examples:  nas resume runs/metaqnn-20260101-120000
 
@@ -197,6 +217,8 @@ def resume(
             more_trials=trials,
             executor=executor,
             address=address,
+            max_failed=max_failed,
+            force=force,
             on_trial=progress,
             on_executor=progress.watch,
         )
@@ -218,6 +240,13 @@ def finish(result: Any, json: bool) -> None:
     if result.stopped is Stop.INTERRUPTED:
         say(f"nas: interrupted; go on with: nas resume {result.run}")
         raise typer.Exit(INTERRUPTED)
+    if result.stopped is Stop.FAILED:
+        failed = ", ".join(f"{number} {name}" for name, number in summary["failures"].items())
+        raise RunError(
+            f"expected most children to succeed, {failed} of {summary['unique']} architectures: "
+            f"nas show {result.run} says why; what is finished is kept, nas resume {result.run} "
+            "--max-failed 1 goes on all the same"
+        )
     if summary["best"] is None:
         raise UsageError(
             f"expected at least one trained architecture, all {summary['trials']} trials failed "

@@ -21,7 +21,7 @@ from nas_core.errors import UsageError
 
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
-LOCAL_ONLY = ("run", "executor", "table", "reuse", "config", "search_column", "report_columns")
+LOCAL_ONLY = ("run", "executor", "address", "cloud", "table", "search_column", "report_columns")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ def prepare_search(
 
     check_run(run)
     given = dict(options)
-    wrong = [name for name in LOCAL_ONLY if name in given]
+    # Folders and files of this machine are not in a job.
+    wrong = [key for key, value in given.items() if key in LOCAL_ONLY or isinstance(value, Path)]
     if wrong:
         raise UsageError(
             f"expected options that mean something inside a job, received --"

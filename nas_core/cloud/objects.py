@@ -69,6 +69,7 @@ def get(client: Any, address: S3Address) -> bytes | None:
                 raise
             return None
         if answer["ContentLength"] > LARGEST:
+            answer["Body"].close()
             raise CloudError(
                 f"expected at most {LARGEST} bytes in {address}, received "
                 f"{answer['ContentLength']}: check the address"

@@ -17,6 +17,7 @@ from nas_core.cloud.objects import put_folder
 from nas_core.cloud.request import CODE, COMMAND, DRIVERS, REQUIREMENTS
 from nas_core.cloud.settings import Cloud
 from nas_core.errors import CloudError, UsageError
+from nas_core.interrupts import held_interrupts
 
 TAKEN = ("ResourceInUse", "ResourceInUseException")
 _QUIET = {
@@ -53,7 +54,8 @@ def submit(request: dict[str, Any], cloud: Cloud) -> Submitted:
     name = request["TrainingJobName"]
     trainer = _trainer(request, cloud)
     try:
-        with explained(f"SageMaker to take the job {name}"):
+        # The SDK's telemetry returns in a `finally`, which would swallow Ctrl-C and SIGTERM.
+        with explained(f"SageMaker to take the job {name}"), held_interrupts():
             trainer.train(wait=False, logs=False)
     except CloudError as error:
         if error.code not in TAKEN:

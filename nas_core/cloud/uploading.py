@@ -1,19 +1,25 @@
-"""Files to S3: parts in parallel, checked by SHA-256, going on where an earlier call stopped."""
+"""Files to S3: parts in parallel, checked by SHA-256, going on where an earlier call stopped.
+
+A file's SHA-256 is computed while its parts are on their way, and one that is not what the manifest
+says is never completed. On its way a part is protected by boto3's usual sum (CRC32).
+"""
 
 import base64
 import hashlib
 import os
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from nas_core.cloud import objects
+from nas_core.cloud.address import S3Address
 from nas_core.cloud.client import explained
-from nas_core.cloud.failures import code_of
-from nas_core.cloud.objects import MISSING
 from nas_core.cloud.parts import FILES, THREADS, Count, Item, Part, parts_of
 from nas_core.errors import DataError
 from nas_core.files import sha256_bytes, sha256_file
 
+SUM = "CRC32"  # of a part; S3 wants the same name in every call of an upload
 SHA256 = "sha256"  # in an object's metadata: what it holds, so that it is not sent again
 
 
@@ -34,7 +40,7 @@ def upload(client: Any, items: Sequence[Item], count: Count) -> int:
     """
     ordered = sorted(items, key=lambda item: -item.size)
     with ThreadPoolExecutor(THREADS) as parts, ThreadPoolExecutor(FILES) as files:
-        sender = _Sender(client, parts, count)
+        sender = _Sender(client, parts, count, _there(client, items))
         sent = [files.submit(sender.send, item) for item in ordered]
         try:
             return sum(future.result() for future in sent)
@@ -47,10 +53,13 @@ def upload(client: Any, items: Sequence[Item], count: Count) -> int:
 class _Sender:
     """Sends one file at a call; calls may overlap."""
 
-    def __init__(self, client: Any, pool: ThreadPoolExecutor, count: Count) -> None:
+    def __init__(
+        self, client: Any, pool: ThreadPoolExecutor, count: Count, there: dict[S3Address, int]
+    ) -> None:
         self._client = client
         self._pool = pool
         self._count = count
+        self._there = there
 
     def send(self, item: Item) -> bool:
         """Send a file unless S3 has it; return whether it was sent."""
@@ -65,16 +74,11 @@ class _Sender:
         return True
 
     def _present(self, item: Item) -> bool:
-        from botocore.exceptions import ClientError
-
-        try:
-            head = self._client.head_object(**item.where)
-        except ClientError as error:
-            if code_of(error) not in MISSING:
-                raise
+        if self._there.get(item.address) != item.size:
             return False
-        same_size: bool = head["ContentLength"] == item.size
-        return same_size and head.get("Metadata", {}).get(SHA256) == item.sha256
+        head = self._client.head_object(**item.where)
+        same: bool = head.get("Metadata", {}).get(SHA256) == item.sha256
+        return same
 
     def _whole(self, item: Item) -> None:
         body = item.path.read_bytes()
@@ -106,14 +110,12 @@ class _Sender:
         )
 
     def _part(self, item: Item, upload_id: str, part: Part) -> dict[str, str]:
-        body = _read(item, part)
-        checksum = _base64(hashlib.sha256(body).digest())
         answer = self._client.upload_part(
-            **item.where, UploadId=upload_id, PartNumber=part.number, Body=body,
-            ChecksumSHA256=checksum,
+            **item.where, UploadId=upload_id, PartNumber=part.number, Body=_read(item, part),
+            ChecksumAlgorithm=SUM,
         )  # fmt: skip
         self._count(part.size)
-        return {"ETag": answer["ETag"], "ChecksumSHA256": checksum}
+        return _sums(answer)
 
     def _begun(self, item: Item) -> tuple[str, dict[int, dict[str, str]]]:
         """Return an upload to go on with and its parts, or a new one."""
@@ -126,7 +128,7 @@ class _Sender:
             if there is not None:
                 return upload["UploadId"], there
         created = self._client.create_multipart_upload(
-            **item.where, ChecksumAlgorithm="SHA256", Metadata={SHA256: item.sha256}
+            **item.where, ChecksumAlgorithm=SUM, Metadata={SHA256: item.sha256}
         )
         return created["UploadId"], {}
 
@@ -150,12 +152,25 @@ class _Sender:
         if row["Size"] != part.size:
             return None
         body = _read(item, part)
-        checksum = _base64(hashlib.sha256(body).digest())
-        # Servers without SHA-256 sums name a part by its MD5.
+        crc = _base64(zlib.crc32(body).to_bytes(4, "big"))
+        # Servers without such sums name a part by its MD5.
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        if row.get("ChecksumSHA256") != checksum and row["ETag"].strip('"') != md5:
+        if row.get("ChecksumCRC32") != crc and row["ETag"].strip('"') != md5:
             return None
-        return {"ETag": row["ETag"], "ChecksumSHA256": checksum}
+        return _sums(row)
+
+
+def _there(client: Any, items: Sequence[Item]) -> dict[S3Address, int]:
+    """Return the sizes of the objects beside which the items go."""
+    folders = {
+        S3Address(item.address.bucket, item.address.key.rpartition("/")[0]) for item in items
+    }
+    return {address: size for folder in folders for address, size in objects.sizes(client, folder)}
+
+
+def _sums(answer: dict[str, Any]) -> dict[str, str]:
+    """Return how a part is named when the upload is completed."""
+    return {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
 
 
 def _read(item: Item, part: Part) -> bytes:

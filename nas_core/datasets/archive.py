@@ -4,7 +4,9 @@ Members are read into memory and never written to disk, and sizes are counted wh
 header can lie.
 """
 
+import gzip
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,7 +29,8 @@ class SafeZip:
         """Check every member's name and kind.
 
         Raises:
-            DataError: A member that leaves the folder, a link, encryption, or too many members.
+            DataError: A member that leaves the folder, a link, encryption, a name twice (in any
+                spelling of Unicode), members that overlap, or too many.
         """
         self._archive = archive
         self._path = path
@@ -41,9 +44,16 @@ class SafeZip:
         for member in members:
             self._check(member)
         self.files = {member.filename: member for member in members if not member.is_dir()}
-        if len(self.files) != sum(not member.is_dir() for member in members):
+        names = {unicodedata.normalize("NFC", name) for name in self.files}
+        if len(names) != sum(not member.is_dir() for member in members):
             raise DataError(
                 f"expected every name once in {path}, received a name twice: make the zip again"
+            )
+        packed = sum(member.compress_size for member in members)
+        if packed > path.stat().st_size:  # files that share their bytes inflate without end
+            raise DataError(
+                f"expected files side by side in {path}, received some that overlap: make the zip "
+                "again"
             )
 
     def _check(self, member: zipfile.ZipInfo) -> None:
@@ -103,6 +113,27 @@ class SafeZip:
                 f"expected a whole zip, received {member.orig_filename!r} damaged in "
                 f"{self._path} ({error}): make the zip again"
             ) from error
+
+
+def gunzip(path: Path, limit: int) -> bytes:
+    """Return what a .gz file holds.
+
+    Args:
+        path: The file.
+        limit: Bytes that it may hold; it may also inflate no more than a zip's members.
+
+    Raises:
+        OSError: It cannot be read or is no gzip file.
+        EOFError: It is cut off.
+        zlib.error: It is damaged.
+        ValueError: It holds more.
+    """
+    allowed = min(limit, max(16 * RATIO_FREE_BYTES, MAX_RATIO * path.stat().st_size))
+    with gzip.open(path, "rb") as file:
+        data = file.read(allowed + 1)
+    if len(data) > allowed:
+        raise ValueError(f"more than {allowed} bytes once inflated")
+    return data
 
 
 @contextmanager

@@ -67,19 +67,37 @@ def read_npz(path: Path) -> Pool:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
+    check_npz(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files if _wanted(name)}
+    except _UNREADABLE as error:
+        raise _no_arrays(path, error) from error
+
+
+def check_npz(path: Path) -> None:
+    """Refuse an .npz file that is damaged, or would fill the memory when it is read.
+
+    Raises:
+        DataError: A hostile archive, an array that inflates beyond measure or is cut off.
+    """
     _check_sizes(path)
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 _check_header(archive, member, path)
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if _wanted(name)}
     except _UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            f"expected plain arrays in {path}, received {reason}: save them with numpy.savez and "
-            "without Python objects"
-        ) from error
+        raise _no_arrays(path, error) from error
+
+
+def _no_arrays(path: Path, error: Exception) -> DataError:
+    if isinstance(error, DataError):  # which is a ValueError too
+        return error
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return DataError(
+        f"expected plain arrays in {path}, received {reason}: save them with numpy.savez and "
+        "without Python objects"
+    )
 
 
 def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:

@@ -1,13 +1,12 @@
 """The manifest `dataset.json`: what it holds, and its validation without opening an array."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nas_core.datasets.vocabulary import MOST_WORDS, SPECIAL
 from nas_core.errors import DataError
-from nas_core.files import sha256_bytes
+from nas_core.files import read_json, sha256_bytes
 
 FORMAT = 1
 MANIFEST = "dataset.json"
@@ -71,10 +70,8 @@ def _parse(path: Path) -> dict[str, Any]:
             "make one with 'nas data leaves' or 'nas data import'"
         )
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"{path.stat().st_size} bytes")
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        manifest = read_json(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
         raise DataError(
             f"expected a readable manifest in {path}, received {error}: import the data set again"
         ) from error

@@ -13,7 +13,7 @@ from nas_core.datasets.manifest import MANIFEST
 from nas_core.datasets.store import DatasetInfo, open_dataset
 from nas_core.datasets.text_tables import bare_name
 from nas_core.errors import DataError, UsageError
-from nas_core.files import sha256_bytes, sha256_file
+from nas_core.files import is_there, sha256_bytes, sha256_file
 
 LEAVES = "leaves"
 ROOT = Path("data")
@@ -40,9 +40,9 @@ def resolve(name_or_path: str, root: Path = ROOT) -> DatasetInfo:
     if name_or_path == LEAVES or name_or_path in BUILTIN:
         return _prepare(name_or_path, ready)
     path = Path(name_or_path)
-    if name_or_path and path.exists():
+    if name_or_path and is_there(path):
         return open_dataset(path) if (path / MANIFEST).is_file() else _imported(path, root)
-    if (ready / MANIFEST).is_file():
+    if is_there(ready / MANIFEST):
         return open_dataset(ready)
     raise UsageError(
         f"expected a data set's name ({', '.join(known(root))}) or the path of a data set, a "

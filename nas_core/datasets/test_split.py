@@ -90,16 +90,25 @@ def read_openings(run: Path) -> list[dict[str, str]]:
     path = Path(run) / OPENINGS
     if not path.exists():
         return []
-    records, start = [], 0
+    for problem in damaged_lines(run):
+        _log.warning("nas: %s: %s", path, problem)
+    records = (_record(line) for line in path.read_bytes().split(b"\n"))
+    return [record for record in records if record is not None]
+
+
+def damaged_lines(run: Path) -> list[str]:
+    """Return which lines of the record are torn or have changed, by their bytes in the file."""
+    path, found, start = Path(run) / OPENINGS, [], 0
+    if not path.exists():
+        return []
     for line in path.read_bytes().split(b"\n"):
-        record = _record(line)
-        if record is not None:
-            records.append(record)
-        if line and (record is None or record.get("sum", _sum(record)) != _sum(record)):
-            what = "a torn line is left out" if record is None else "a line has changed"
-            _log.warning("nas: %s: %s, bytes %d to %d", path, what, start, start + len(line))
-        start += len(line) + 1
-    return records
+        record, end = _record(line), start + len(line)
+        if line and record is None:
+            found.append(f"a torn line is left out, bytes {start} to {end}")
+        elif record is not None and record.get("sum", _sum(record)) != _sum(record):
+            found.append(f"a line has changed, bytes {start} to {end}")
+        start = end + 1
+    return found
 
 
 def _record(line: bytes) -> dict[str, str] | None:

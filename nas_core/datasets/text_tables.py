@@ -4,13 +4,13 @@ Columns are found by name: ``text``, ``label`` and, if there is one, ``split``; 
 """
 
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas_core.datasets.archive import gunzip
 from nas_core.errors import DataError
 
 SUFFIXES = (".csv", ".tsv")
@@ -76,10 +76,12 @@ def read_text_table(path: Path) -> list[TextRow]:
 
 
 def _text(path: Path) -> str:
-    opened = gzip.open if path.suffix.lower() == ".gz" else Path.open
     try:
-        with opened(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        if path.suffix.lower() == ".gz":
+            data = gunzip(path, MOST_BYTES)
+        else:
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise DataError(
                 f"expected at most {MOST_BYTES >> 30} GiB of texts in {path}, received more: "

@@ -9,6 +9,7 @@ from nas_core.compare.of_run import comparison_of
 from nas_core.errors import RunError
 from nas_core.files import write_text
 from nas_core.report.best import best_section
+from nas_core.report.bill import bill_section
 from nas_core.report.comparison import comparison_section
 from nas_core.report.data import ReportData, load
 from nas_core.report.markup import esc
@@ -18,6 +19,7 @@ from nas_core.report.progress import progress_section
 from nas_core.report.published import published_section
 from nas_core.report.record import costs_section, failures_section, settings_section
 from nas_core.report.retraining import retraining_section
+from nas_core.report.steering import steering_section
 from nas_core.report.style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -28,8 +30,10 @@ SECTIONS = (
     best_section,
     published_section,
     retraining_section,
+    steering_section,
     failures_section,
     costs_section,
+    bill_section,
     settings_section,
 )
 

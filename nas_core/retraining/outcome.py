@@ -12,6 +12,7 @@ from nas_core.ranks import spearman
 from nas_core.retraining.candidates import Candidate
 from nas_core.retraining.trainings import Training
 from nas_core.trainer.base import Result
+from nas_core.trainer.control import CONTROLLED
 
 Figures = tuple[Path, float, float]  # a model, its accuracies on validation and on test
 
@@ -61,7 +62,18 @@ def tested_outcome(
         "rank_correlation": _rank_correlation(tested),
         "confusion": None if winner is None else asdict(winner.confusion),
         "per_class_accuracy": None if winner is None else winner.per_class(),
+        **_steered(pairs),
     }
+
+
+def _steered(pairs: Sequence[tuple[Training, Result]]) -> dict[str, Any]:
+    """Return what a controller did in each training; nothing where there was none."""
+    told = [
+        {"text": training.candidate.spec.to_text(), **result.details[CONTROLLED]}
+        for training, result in pairs
+        if result.details is not None and CONTROLLED in result.details
+    ]
+    return {CONTROLLED: told} if told else {}
 
 
 def row(candidate: Candidate, models: Sequence[Figures]) -> dict[str, Any]:

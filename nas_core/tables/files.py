@@ -1,8 +1,6 @@
 """Table files as named arrays: npz and JSON, checked on the way in. No pickle is ever read."""
 
-import gzip
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from nas_core.datasets.archive import gunzip
+from nas_core.datasets.arrays import check_npz
 from nas_core.errors import DataError
-from nas_core.files import atomic_open
+from nas_core.files import LARGEST_JSON, atomic_open, parse_json
 
 PICKLED = (".pth", ".pt", ".pkl", ".pickle", ".pbz2")
 DOCS = "see docs/tables.md"
@@ -47,9 +47,12 @@ def open_arrays(path: Path, data: bytes) -> Arrays:
     """
     try:
         if path.suffix == ".npz":
+            check_npz(path)
             arrays: Arrays = np.load(io.BytesIO(data), allow_pickle=False)
             return arrays
-        found = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+        found = parse_json(gunzip(path, LARGEST_JSON) if path.suffix == ".gz" else data)
+    except DataError:
+        raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from error
     if not isinstance(found, dict):

@@ -11,11 +11,13 @@ from nas_core.cost import cost
 from nas_core.datasets import open_dataset
 from nas_core.errors import SpecError
 from nas_core.files import sha256_file, write_with
+from nas_core.saved_models import check_saved_model
 from nas_core.spec import ChainSpec, SepConv, Spec
 from nas_core.trainer import runtime
 from nas_core.trainer.base import STOPPED, WARNINGS, Job, Result, Status, failed
 from nas_core.trainer.build import build_model, servable_model
 from nas_core.trainer.checkpoint import Checkpoints
+from nas_core.trainer.control import CONTROLLED
 from nas_core.trainer.data_pipeline import load_pixels, trained_shape
 from nas_core.trainer.inherit import InheritingBuilder
 from nas_core.trainer.losses import accuracy_head
@@ -115,12 +117,19 @@ def run_child(
         details={"learning_rate": outcome.rate, "batch_size": batch, "precision": precision}
         | ({} if heir is None else {"copied": heir.copied, "fresh": heir.fresh})
         | ({WARNINGS: warnings} if warnings else {})
+        | _steered(recipe, outcome)
         | ({STOPPED: len(outcome.curve)} if _stopped(outcome, recipe) else {}),
     )
     if job.model_path is not None and result.status is Status.OK:
         saved = servable_model(model, spec if own is None else None, shape, info.image_shape)
         write_with(job.model_path, saved.save)
     return result
+
+
+def _steered(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
+    if outcome.interventions is None:
+        return {}
+    return {CONTROLLED: {"brain": recipe.controller, "interventions": outcome.interventions}}
 
 
 def _checkpoints(
@@ -155,7 +164,8 @@ def _checkpoints(
 
 
 def _source(path: Path) -> keras.Model:
-    return keras.models.load_model(path, compile=False)
+    check_saved_model(path)
+    return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
 def _stopped(outcome: Outcome, recipe: Recipe) -> bool:

@@ -54,6 +54,8 @@ class Recipe:
             c + random_margin * (1 - c), where c = 1 / classes. 1/18 is the authors' 0.15 for ten.
         initialiser: Of kernels: "glorot_uniform" (Xavier), "glorot_normal", "he_uniform" or
             "he_normal".
+        controller: Brain that decides on the learning rate after each epoch, in place of the
+            schedule: "default" or a folder (see training_control); None for none.
 
     Raises:
         UsageError: On construction, if a value is outside its range.
@@ -80,6 +82,7 @@ class Recipe:
     restart_factor: float = 0.4
     random_margin: float = 1 / 18
     initialiser: str = "glorot_uniform"
+    controller: str | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -90,11 +93,17 @@ class Recipe:
         for name, interval in _NUMBERS.items():
             _check(self, name, _is_inside(getattr(self, name), interval), f"a number in {interval}")
             object.__setattr__(self, name, float(getattr(self, name)))
+        named = self.controller is None or isinstance(self.controller, str)
+        _check(self, "controller", named, "the name or folder of a brain")
         _check(self, "score_epochs", self.score_epochs <= self.epochs, f"at most {self.epochs}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values that `from_json` reads back to an equal recipe."""
-        return asdict(self)
+        """Return JSON values that `from_json` reads back to an equal recipe.
+
+        Without a controller there is no such key, as in runs from before there were any.
+        """
+        values = asdict(self)
+        return values if self.controller is not None else _without(values, "controller")
 
     @classmethod
     def from_json(cls, value: Any) -> "Recipe":
@@ -124,6 +133,10 @@ class Recipe:
                 "correct the name"
             )
         return replace(self, **value)
+
+
+def _without(values: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != key}
 
 
 _CHOICES = {

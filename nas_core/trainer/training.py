@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,10 +13,13 @@ from nas_core.seeding import derived_seed, generator
 from nas_core.trainer.augmentation import draw_changes
 from nas_core.trainer.base import Epoch
 from nas_core.trainer.checkpoint import Checkpoints, Snapshot
+from nas_core.trainer.control import Controller, open_controller
 from nas_core.trainer.data_pipeline import Pixels
 from nas_core.trainer.loop import Loop, make_loop
 from nas_core.trainer.recipe import Recipe
 from nas_core.trainer.schedule import better_than_random, ladder_rates, rate_at
+
+PART_STEPS = 256  # of an epoch between two checkpoints at least
 
 Weights = list[np.ndarray]
 
@@ -29,12 +33,14 @@ class Outcome:
         attempts: Trainings started on the ladder, at least 1.
         rate: Starting learning rate of the last attempt.
         problem: Why there is no score; empty if there is one.
+        interventions: What the recipe's controller did in the last attempt; None without one.
     """
 
     curve: tuple[Epoch, ...]
     attempts: int
     rate: float
     problem: str = ""
+    interventions: list[dict[str, Any]] | None = None
 
 
 @dataclass
@@ -46,16 +52,26 @@ class _Standing:
         loop: What trains it.
         best: Remembers the best epoch; None where nobody asks for it.
         rng: Decides the order and the augmentation of images.
+        batch: Images per step.
         attempt: On the ladder, from 0.
         curve: One entry per finished epoch of this attempt.
+        parts: Of the present epoch: mean loss, accuracy and number of steps of each that is done.
+        drawn: State of `rng` before the present epoch's draws.
+        controller: Decides on the learning rate; None for the recipe's schedule.
+        before: Under a controller, model and loop at the start of the present epoch.
     """
 
     model: keras.Model
     loop: Loop
     best: "_Best | None"
     rng: np.random.Generator
+    batch: int
     attempt: int = 0
     curve: list[Epoch] = field(default_factory=list)
+    parts: list[tuple[float, float, int]] = field(default_factory=list)
+    drawn: dict[str, Any] = field(default_factory=dict)
+    controller: Controller | None = None
+    before: tuple[Weights, Weights] = ([], [])
 
     def snapshot(self) -> Snapshot:
         """Return copies of everything."""
@@ -64,26 +80,39 @@ class _Standing:
         state = {
             "attempt": self.attempt,
             "curve": [list(astuple(epoch)) for epoch in self.curve],
-            "rng": self.rng.bit_generator.state,
+            # In the middle of an epoch its order is drawn again.
+            "rng": self.drawn if self.parts else self.rng.bit_generator.state,
+            "parts": self.parts,
         }
         if self.best is not None:
             arrays["best"] = self.best.weights
             state["best"] = self.best.accuracy
+        if self.controller is not None:
+            arrays["model before"], arrays["loop before"] = self.before
+            state["controller"] = self.controller.state()
         return Snapshot(arrays, state)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a copy."""
         arrays, state = snapshot.arrays, snapshot.state
-        for variable, array in zip(self.model.variables, arrays["model"], strict=True):
-            # NumPy forgets the names of types that are not its own, such as bfloat16.
-            own = keras.ops.convert_to_numpy(variable).dtype
-            variable.assign(array.view(own) if array.dtype.kind == "V" else array)
-        self.loop.load_state(arrays["loop"])
+        self.go_back(arrays["model"], arrays["loop"])
         self.rng.bit_generator.state = state["rng"]
         self.attempt = state["attempt"]
         self.curve = [Epoch(*values) for values in state["curve"]]
+        self.parts = [tuple(values) for values in state["parts"]]
         if self.best is not None:
             self.best.weights, self.best.accuracy = arrays["best"], state["best"]
+        if self.controller is not None:
+            self.before = arrays["model before"], arrays["loop before"]
+            self.controller.load_state(state["controller"])
+
+    def go_back(self, variables: Weights, loop: Weights) -> None:
+        """Set the model's variables and what the optimizer remembers."""
+        for variable, array in zip(self.model.variables, variables, strict=True):
+            # NumPy forgets the names of types that are not its own, such as bfloat16.
+            own = keras.ops.convert_to_numpy(variable).dtype
+            variable.assign(array.view(own) if array.dtype.kind == "V" else array)
+        self.loop.load_state(loop)
 
 
 def _values(model: keras.Model) -> list[np.ndarray]:
@@ -136,11 +165,12 @@ def train(
     model = _fresh(build, steps, seed, 0)
     loop = make_loop(model, pixels, recipe, size)
     best = _Best(model) if keep_best and recipe.score == "best" else None
-    standing = _Standing(model, loop, best, generator(seed, "images", 0))
+    standing = _Standing(model, loop, best, generator(seed, "images", 0), size)
+    rates = ladder_rates(recipe)
+    standing.controller = _controller(recipe, rates[0])
     found = None if checkpoints is None else checkpoints.load()
     if found is not None:
         standing.restore(found)
-    rates = ladder_rates(recipe)
     while (outcome := _attempt(standing, pixels, recipe, rates, checkpoints, stops)) is None:
         standing.attempt += 1
         if standing.attempt == len(rates):
@@ -151,6 +181,8 @@ def train(
         model.set_weights(_fresh(build, steps, seed, standing.attempt).get_weights())
         loop.restart()
         standing.rng, standing.curve = generator(seed, "images", standing.attempt), []
+        standing.parts = []
+        standing.controller = _controller(recipe, rates[standing.attempt])
     if best is not None:
         best.restore()
     return model, outcome
@@ -172,10 +204,10 @@ def _attempt(
     """Return one training's outcome, or None if its first epoch was not better than random."""
     rate, attempts = rates[standing.attempt], standing.attempt + 1
     for epoch in range(len(standing.curve), recipe.epochs):
-        finished = _epoch(standing, pixels, recipe, rate_at(recipe, epoch, rate))
+        finished = _next_epoch(standing, pixels, recipe, epoch, rate, checkpoints)
         if not _finite(finished):
             problem = f"the loss was not finite in epoch {epoch + 1}"
-            return Outcome(tuple(standing.curve), attempts, rate, problem)
+            return Outcome(tuple(standing.curve), attempts, rate, problem, _log(standing))
         standing.curve.append(finished)
         if epoch == 0 and recipe.restarts > 0:
             accuracy, margin = finished.val_accuracy, recipe.random_margin
@@ -187,17 +219,80 @@ def _attempt(
             break
         if checkpoints is not None and checkpoints.due():
             checkpoints.save(standing.snapshot)
-    return Outcome(tuple(standing.curve), attempts, rate)
+    return Outcome(tuple(standing.curve), attempts, rate, interventions=_log(standing))
 
 
-def _epoch(standing: _Standing, pixels: Pixels, recipe: Recipe, rate: float) -> Epoch:
-    count, loop = len(pixels.train.labels), standing.loop
+def _controller(recipe: Recipe, rate: float) -> Controller | None:
+    if recipe.controller is None:
+        return None
+    return open_controller(recipe.controller, rate, recipe.optimizer)
+
+
+def _log(standing: _Standing) -> list[dict[str, Any]] | None:
+    return None if standing.controller is None else standing.controller.interventions
+
+
+def _next_epoch(
+    standing: _Standing,
+    pixels: Pixels,
+    recipe: Recipe,
+    epoch: int,
+    start: float,
+    checkpoints: Checkpoints | None,
+) -> Epoch:
+    """Train an epoch at the schedule's rate, or at the controller's, which may take it back.
+
+    What is then recorded of it is the validation of the weights that are kept.
+    """
+    controller = standing.controller
+    if controller is None:
+        return _epoch(standing, pixels, recipe, rate_at(recipe, epoch, start), checkpoints)
+    if not standing.parts:  # else it goes on in the middle, and knows how the epoch began
+        standing.before = _values(standing.model), standing.loop.state()
+    finished = _epoch(standing, pixels, recipe, controller.rate, checkpoints)
+    if not controller.see(finished, epoch + 1, recipe.epochs):
+        return finished
+    standing.go_back(*standing.before)
+    standing.parts.clear()
+    held = standing.loop.validate()
+    loss = finished.loss if math.isfinite(finished.loss) else held[0]
+    return Epoch(loss, finished.accuracy, *held, finished.learning_rate)
+
+
+def _epoch(
+    standing: _Standing,
+    pixels: Pixels,
+    recipe: Recipe,
+    rate: float,
+    checkpoints: Checkpoints | None,
+) -> Epoch:
+    count, parts, span = len(pixels.train.labels), standing.parts, PART_STEPS * standing.batch
+    standing.drawn = dict(standing.rng.bit_generator.state)
     order = standing.rng.permutation(count).astype(np.int32)
     changes = draw_changes(recipe.augmentation, count, pixels.image_shape, standing.rng)
-    loss, accuracy = loop.train_epoch(order, changes, rate)
-    if not math.isfinite(loss):
-        return Epoch(loss, accuracy, math.nan, 0.0, rate)
-    return Epoch(loss, accuracy, *loop.validate(), rate)
+    whole = count - count % standing.batch
+    for start in range(len(parts) * span, whole, span):
+        rows = slice(start, start + span)
+        loss, accuracy = standing.loop.train_epoch(order[rows], changes[rows], rate)
+        parts.append((loss, accuracy, min(span, whole - start) // standing.batch))
+        if not math.isfinite(loss):
+            return Epoch(loss, accuracy, math.nan, 0.0, rate)
+        if start + span < whole and checkpoints is not None and checkpoints.due():
+            checkpoints.save(standing.snapshot)
+    loss, accuracy = _over(parts)
+    parts.clear()
+    return Epoch(loss, accuracy, *standing.loop.validate(), rate)
+
+
+def _over(parts: Sequence[tuple[float, float, int]]) -> tuple[float, float]:
+    """Return mean loss and accuracy of an epoch from those of its parts."""
+    if len(parts) == 1:
+        return parts[0][:2]
+    steps = sum(part[2] for part in parts)
+    return (
+        sum(part[0] * part[2] for part in parts) / steps,
+        sum(part[1] * part[2] for part in parts) / steps,
+    )
 
 
 def _finite(epoch: Epoch) -> bool:

@@ -55,6 +55,18 @@ def dies_after(monkeypatch, saves):
     monkeypatch.setattr(checkpoint.Checkpoints, "save", saving)
 
 
+def seen_loads(monkeypatch):
+    """Return a list that fills with what is loaded."""
+    load, seen = checkpoint.Checkpoints.load, []
+
+    def loading(self):
+        seen.append(load(self))
+        return seen[-1]
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "load", loading)
+    return seen
+
+
 def outcome(tiny, recipe, spec, folder, name):
     job = Job(0, 7, 1, folder / f"{name}.keras", checkpoint=folder / "checkpoints" / name)
     result = KerasTrainer(tiny.path, recipe).score(spec, job)
@@ -70,14 +82,17 @@ def largest(first, second):
 
 def check_interrupted(tiny, recipe, spec, folder, saves):
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(checkpoint.VARIABLE)  # too short for any: the training as it always was
+        patch.setenv(checkpoint.VARIABLE, "1e9")  # none: the training as it always was
         whole, weights = outcome(tiny, recipe, spec, folder, "whole")
     assert not (folder / "checkpoints").exists()
     for count in saves:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
             dies_after(patch, count)
             outcome(tiny, recipe, spec, folder, "parts")
-    found, parts = outcome(tiny, recipe, spec, folder, "parts")
+    with pytest.MonkeyPatch.context() as patch:
+        loaded = seen_loads(patch)
+        found, parts = outcome(tiny, recipe, spec, folder, "parts")
+    assert [snapshot is None for snapshot in loaded] == [False]
     assert found == whole
     assert largest(weights, parts) == 0.0
     return whole
@@ -87,6 +102,27 @@ def check_interrupted(tiny, recipe, spec, folder, saves):
 def test_a_chain(tiny, tmp_path, optimizer):
     recipe = replace(RECIPE, optimizer=optimizer)
     check_interrupted(tiny, recipe, CHAIN, tmp_path, saves=[1, 2])
+
+
+@pytest.mark.parametrize("fit", [False, True], ids=["compiled", "fit"])
+def test_the_middle_of_an_epoch(tiny, tmp_path, monkeypatch, fit):
+    """Seven steps an epoch in parts of two: killed after the first, and in the next epoch."""
+    monkeypatch.setattr(training, "PART_STEPS", 2)
+    if fit:
+        monkeypatch.setattr(training, "make_loop", FitLoop)
+    check_interrupted(tiny, replace(RECIPE, epochs=2), CHAIN, tmp_path, saves=[1, 2, 2])
+
+
+def test_the_parts_of_an_epoch_are_the_epoch(tiny, tmp_path, monkeypatch):
+    recipe = replace(RECIPE, epochs=2)
+    whole, weights = outcome(tiny, recipe, CHAIN, tmp_path, "whole")
+    monkeypatch.setattr(training, "PART_STEPS", 2)
+    parts, others = outcome(tiny, recipe, CHAIN, tmp_path, "parts")
+    assert largest(weights, others) == 0.0
+    for one, other in zip(whole.curve, parts.curve, strict=True):
+        assert other.loss == pytest.approx(one.loss, rel=1e-6)
+        assert other.accuracy == pytest.approx(one.accuracy)
+        assert (other.val_loss, other.val_accuracy) == (one.val_loss, one.val_accuracy)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
@@ -106,7 +142,7 @@ def test_the_second_rung_of_the_ladder(tiny, tmp_path, monkeypatch):
     recipe = replace(RECIPE, restarts=2)
     verdicts = iter([False])
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(checkpoint.VARIABLE)
+        patch.setenv(checkpoint.VARIABLE, "1e9")
         whole, weights = outcome(tiny, recipe, CHAIN, tmp_path, "whole")
     assert whole.attempts == 2
     verdicts = iter([False])

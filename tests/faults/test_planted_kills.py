@@ -49,7 +49,7 @@ def search(folder, new, fault):
     opened = RunStore.create(folder, {}) if new else RunStore.open(folder, write=True)
     with opened as store:
         executor = ShuffledExecutor(GridTrainer(), 3)
-        loop = SearchLoop(RandomSearch(SPACE, 5), executor, store, Settings(40, seed=0))
+        loop = SearchLoop(RandomSearch(SPACE, 5), executor, store, Settings(90, seed=0))
         failpoints.arm(fault)
         try:
             loop.run()
@@ -61,13 +61,12 @@ def search(folder, new, fault):
 def test_a_disk_that_fails_at_each_write_step_is_told_in_one_line(tmp_path):
     """What fsync refuses was not saved, is not acknowledged, and is done again."""
     whole = search(tmp_path / "whole", True, None)
-    told = "\n"
     for number, point in enumerate(STORE_POINTS):
-        fails = OSError if point.startswith("loop.") else RunError
+        fails = OSError if point.startswith("loop.") else RunError  # no disk fails in the loop
         with pytest.raises(fails) as caught:
-            search(tmp_path / "parts", number == 0, f"{point}:raise:3")
-        told += f"{caught.value}\n"
-    assert "Input/output" not in told or "nas resume" in told
+            search(tmp_path / "parts", number == 0, f"{point}:raise:2")
+        assert "\n" not in str(caught.value)
+        assert "nas resume" in str(caught.value) or fails is OSError
     assert search(tmp_path / "parts", False, None) == whole
 
 

@@ -7,6 +7,7 @@ from ray_kills import ray_kills
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_worker_node_and_head_killed_mid_child_cost_nothing(tmp_path: Path) -> None:
     outcome = ray_kills(tmp_path)
     assert outcome.killed == ["worker process", "node", "head"]

@@ -177,3 +177,10 @@ def test_a_finished_run_is_read_where_nothing_may_be_written(tmp_path, monkeypat
         assert len(store.trials()) == 1
         assert sorted(path.name for path in folder.iterdir()) == before
         assert before == ["run.sqlite", "run.sqlite.1"]
+
+
+def test_a_message_that_is_no_utf8_costs_nothing(tmp_path):
+    with RunStore.create(tmp_path / "r", {}) as store:
+        store.propose([proposal(0)])
+        store.record(0, Result(Status.ERROR, message="no file 'a\udcff'"))
+        assert store.trial(0).message == "no file 'a?'"

@@ -58,6 +58,7 @@ class Sitting:
     Attributes:
         seconds: From the first start to the end; 0 before it.
         kills: How often its group was killed.
+        kept: How often a checkpoint was there then.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Sitting:
     began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     kills: int = 0
+    kept: int = 0
 
     def __post_init__(self) -> None:
         self.start()
@@ -95,6 +97,8 @@ class Sitting:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.kills += 1
+        manifests = (self.folder / self.run / checkpoint.CHECKPOINTS).glob("*/*.json")
+        self.kept += any(True for _ in manifests)
         self.start()
 
 

@@ -89,8 +89,9 @@ class _Cluster:
         self._run("monmaptool", "--create", "--addv", "a", f"[{address}]", "--fsid", fsid, monitors)
         self._run(*self._as("ceph-mon"), "--mkfs", "-i", "a", "--monmap", monitors)
         self._daemon("ceph-mon", "-i", "a")
-        self._ceph("osd", "new", str(uuid.uuid4()), "0")
-        self._run(*self._as("ceph-osd"), "--mkfs", "-i", "0", "--no-mon-config")
+        identity = str(uuid.uuid4())
+        self._ceph("osd", "new", identity, "0")
+        self._run(*self._as("ceph-osd"), "--mkfs", "-i", "0", "--osd-uuid", identity)
         self._daemon("ceph-osd", "-i", "0")
         self._wait_for_store()
         self._run(
@@ -164,7 +165,7 @@ rgw_enable_gc_threads = false
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
-                )  # fmt: skip
+                )
             )
 
     def _wait_for_store(self) -> None:

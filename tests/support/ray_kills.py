@@ -107,12 +107,12 @@ class Killer(threading.Thread):
             time.sleep(0.05)
 
 
-def ray_kills(folder: Path, trials: int = 16, seconds: float = 2.0) -> Outcome:
+def ray_kills(folder: Path, trials: int = 60, seconds: float = 2.0) -> Outcome:
     """Kill worker process, node and head in turn; resume on a new cluster; compare.
 
     Args:
         folder: For two runs.
-        trials: Proposals of the search.
+        trials: Proposals of the search, more than can end before the head does.
         seconds: Of one child.
     """
     marks = folder / "marks"

@@ -80,7 +80,8 @@ def compare(case: Case, folder: Path) -> dict[str, Any]:
         "case": case,
         "different": [name for name in one if one[name] != other[name]],
         "trials": [middle, len(other["rows"])],
-        "died": deaths == [SIGKILLED] * len(FAULTS),
+        # Simulated workers commit many rounds at once: such a run may end before the last faults.
+        "died": deaths[0] == SIGKILLED if "workers" in case else {*deaths} == {SIGKILLED},
         "ended": ends == [0] * len(ends),
     }
 

@@ -81,7 +81,7 @@ def running() -> Iterator[Server]:
 
 
 def _wait(process: subprocess.Popen, port: int) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180  # on a busy machine
     while time.monotonic() < end and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -47,15 +47,21 @@ class Watch:
             self.samples.append({"trial": self._committed, **look()})
 
 
-def slopes(samples: list[dict[str, float]], per: int) -> dict[str, float]:
-    """Return by how much each figure grows in `per` trials, once everything is warm."""
+def growth(samples: list[dict[str, float]], per: int) -> dict[str, float]:
+    """Return by how much each figure grows in `per` trials, once everything is warm.
+
+    Memory by its slope. Descriptors and threads by their least in each half: a leak raises it,
+    and children that happen to run while a sample is taken do not.
+    """
     later = samples[int(WARM * len(samples)) :]
     trials = [sample["trial"] for sample in later]
-    names = ("bytes", "descriptors", "threads")
-    return {
-        name: float(np.polyfit(trials, [sample[name] for sample in later], 1)[0]) * per
-        for name in names
-    }
+    slope = float(np.polyfit(trials, [sample["bytes"] for sample in later], 1)[0])
+    halves, between = np.array_split(np.arange(len(later)), 2), (trials[-1] - trials[0]) / 2
+    found = {"bytes": slope * per}
+    for name in ("descriptors", "threads"):
+        first, second = (min(later[place][name] for place in half) for half in halves)
+        found[name] = (second - first) / between * per
+    return found
 
 
 def mock(run: Path, trials: int, agent: str) -> list[dict[str, float]]:

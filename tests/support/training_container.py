@@ -142,6 +142,8 @@ class Container:
     def _environment(self) -> dict[str, str]:
         image = os.pathsep.join([str(self._image), "/usr/local/bin", "/usr/bin", "/bin"])
         base = {} if self._real else {"SAGEMAKER_BASE_DIR": str(self.root)}
+        # Another choice of OpenBLAS's kernels is another processor: last digits would differ.
+        base |= {name: os.environ[name] for name in os.environ if name.startswith("OPENBLAS_")}
         return {
             "PATH": image, "HOME": str(self.root), "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",

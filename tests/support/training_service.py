@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -107,6 +108,7 @@ class TrainingService:
         jobs: By name.
         calls: (action, body) of each call, refused ones too.
         expired: While true, credentials have expired.
+        start_seconds: How long an instance takes to start (minutes at AWS).
         script: Called with every created job before it starts.
     """
 
@@ -127,6 +129,7 @@ class TrainingService:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.refusals: Counter[str] = Counter()
         self.expired = False
+        self.start_seconds = 0.0
         self.script: Callable[[TrainingJob], None] = lambda job: None
         self._tags: dict[str, list[dict[str, str]]] = {}
         self._lock = threading.RLock()
@@ -314,6 +317,9 @@ class TrainingService:
             job.starts += 1
             root = job.root / f"start-{job.starts}"
             container = Container(job.request, root, self.image, self.s3, self.environment)
+            if job.stop.wait(self.start_seconds):
+                self._end(job, "Stopped", "")
+                return
             job.enter("Downloading", "Downloading input data")
             container.prepare()
             job.enter("Training", "Training image download completed. Training in progress.")
@@ -424,7 +430,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        with suppress(BrokenPipeError):  # the caller was killed, as tests do
+            self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep quiet."""

@@ -10,12 +10,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
 
+from dataclasses import replace  # noqa: E402
+
 from nas_core.errors import UsageError  # noqa: E402
 from training_control import brain as brains  # noqa: E402
 from training_control.agents import DQN, PPO, AgentConfig, Learner  # noqa: E402
-from training_control.quadratic import QuadraticEnv  # noqa: E402
 from training_control.policy import softmax  # noqa: E402
-from dataclasses import replace  # noqa: E402
+from training_control.quadratic import QuadraticEnv  # noqa: E402
 
 TINY_PPO = replace(PPO, n_steps=128, n_epochs=2, hidden=(16,))
 TINY_DQN = replace(DQN, hidden=(16,), learning_starts=50, target_every=100, buffer_size=700)
@@ -63,13 +64,9 @@ def test_the_frozen_policy_equals_the_trained_one(kind: str) -> None:
 
 def test_several_choices_and_continuous_actions_are_frozen_too() -> None:
     for space in (gym.spaces.MultiDiscrete([3, 5]), gym.spaces.Box(-1, 1, (2,), np.float32)):
-
-        class Task(QuadraticEnv):
-            def __init__(self) -> None:
-                super().__init__()
-                self.action_space, self.schema = space, None
-
-        agent = Learner("ppo", [Task], TINY_PPO)
+        task = QuadraticEnv()
+        task.action_space, task.schema = space, None
+        agent = Learner("ppo", [lambda task=task: task], TINY_PPO)
         policy, seen = agent.policy(), np.ones((1, 5), np.float32)
         ours = policy.act(seen[0])
         np.testing.assert_allclose(

@@ -70,7 +70,7 @@ def test_refuses_a_changed_file(tmp_path: Path, name: str, how: str) -> None:
         path.write_bytes(
             data[: len(data) // 2] if how == "cut" else data.replace(data[60:61], b"7", 1) + b" 1"
         )
-    with pytest.raises(RunError, match="^expected .*: .*$") as caught:
+    with pytest.raises(RunError, match=r"^expected .*: .*$") as caught:
         brains.load(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
 
-from nas_core.errors import UsageError  # noqa: E402
-from training_control.observations import FEATURES  # noqa: E402
+from nas_core.errors import UsageError
+from training_control.observations import FEATURES
 from training_control.optimizer_agent import (
     HyperParameterOptimizer,
     OptimizerConfig,
     TrainingSpaces,
-)  # noqa: E402
+)
 
 SEEN = np.linspace(-1, 1, len(FEATURES), dtype=np.float32)
 QUICK = {
@@ -112,7 +112,7 @@ def test_continues_exactly_from_its_brain(tmp_path: Path, agent: str) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected config keys among .*, received 'lr'"):
+    with pytest.raises(UsageError, match=r"expected config keys among .*, received 'lr'"):
         HyperParameterOptimizer(TrainingSpaces(), {"lr": 1})
     with pytest.raises(UsageError, match="train_frequency_min"):
         make(tmp_path, train_frequency_min=30)

@@ -68,7 +68,7 @@ def test_weight_decay(session):
 
 def test_optimizer(session):
     steps = {name: one_step(session, optimizer=name) for name in ("sgd", "adam", "rmsprop")}
-    moved = np.abs(steps["sgd"]) > 1e-6
+    moved = np.abs(steps["sgd"]) > 1e-4  # gradients above 0.01: far above every epsilon
     # First steps: Adam's are the rate, RMSprop's the rate over sqrt(0.1), SGD's the gradient's.
     np.testing.assert_allclose(np.abs(steps["adam"][moved]), 0.01, rtol=0.02)
     np.testing.assert_allclose(np.abs(steps["rmsprop"][moved]), 0.01 / np.sqrt(0.1), rtol=0.05)
@@ -197,13 +197,13 @@ def test_pretrained_layers_and_warm_up():
     made = Session(
         model, tiny_data(), optimizers=("sgd",), pretrained=("backbone",), warm_up_steps=4
     )
+    plain = Session(model, tiny_data(), optimizers=("sgd",), pretrained=("backbone",))
     made.reset(1, PLAIN)
     np.testing.assert_array_equal(kept.kernel.numpy(), first)
     assert not np.allclose(model.layers[-1].kernel.numpy(), last)
     before = weights(made)
     made.train(32)
     quarter = weights(made) - before
-    plain = Session(model, tiny_data(), optimizers=("sgd",), pretrained=("backbone",))
     plain.reset(1, PLAIN)
     before = weights(plain)
     plain.train(32)

@@ -20,6 +20,7 @@ from nas_core.plan import versions
 from nas_core.trainer.base import Status, Trainer, failed
 
 SAME = ("rl-nas", "tensorflow", "keras", "numpy")  # versions that results depend on
+MOST_SMALL = 5  # looks at the nodes
 MOST_ENDS = 5  # of a node's actors in a row, without a result: something is wrong there
 
 
@@ -66,6 +67,8 @@ class Actors:
         self._ends: dict[str, int] = {}  # by node, since its last result
         self._objects: dict[str, list[Any]] = {}  # the data set's files
         self._state: dict[str, int] = {}  # as the driver knows it
+        self._alive: set[str] = set()  # nodes, at the last look
+        self._small = 0  # looks that have found no node large enough
 
     @property
     def serving(self) -> bool:
@@ -104,7 +107,7 @@ class Actors:
                 f"expected an answer of the Ray cluster's head {where}, received none: what is "
                 "finished is kept; start the cluster again, then nas resume RUN goes on"
             )
-        if not self._hosts and self._left_out:
+        if self._alive and self._alive <= set(self._left_out):
             raise list(self._left_out.values())[-1]
         if empty:
             raise RunError(
@@ -120,10 +123,9 @@ class Actors:
 
     def _look(self, machines: Sequence[Machine]) -> None:
         """Start actors on nodes that have room; drop those whose node has gone."""
-        problem = too_small(machines, self._settings)
-        if problem is not None:
-            raise problem
-        for identity in set(self._hosts) - {machine.identity for machine in machines}:
+        self._refuse_small(machines)
+        self._alive = {machine.identity for machine in machines}
+        for identity in set(self._hosts) - self._alive:
             self._lose(self._hosts[identity], "the node has left the cluster")
         known = {*self._hosts, *self._left_out}
         free = {m.identity: m for m in machines if m.identity not in known}
@@ -134,8 +136,22 @@ class Actors:
             self._hosts[identity] = Host(free[identity], slots, actor)
             self._start(self._hosts[identity])
 
+    def _refuse_small(self, machines: Sequence[Machine]) -> None:
+        """Refuse a cluster without a single node that could ever run a trial.
+
+        Raises:
+            UsageError: It has stayed so for some looks, in which others could have joined.
+        """
+        problem = too_small(machines, self._settings)
+        if problem is None:
+            self._small = -sys.maxsize  # has been large enough: what has left may come back
+            return
+        self._small += 1
+        if self._small >= MOST_SMALL:
+            raise problem
+
     def _start(self, host: Host) -> None:
-        gpu = self._settings.gpus_on(host.machine.all_gpus) > 0.0
+        gpu = self._settings.share_on(host.machine.all_gpus) > 0.0
         args = (self._trainer, self._data, self._settings, host.slots, gpu)
         self._call(host, "started", host.actor.start.remote(*args))
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas_core.errors import RunError, UsageError
+from nas_core.errors import NasError, RunError, UsageError
 from nas_core.executors.machine import cores
 from nas_core.executors.ray.settings import Settings, split_address
 
 REACH_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
+UNIT = 1e-4  # in which Ray counts parts of processors and GPUs
 OBJECT_BYTES = 100 << 20  # a local node reads data where they lie: nothing is sent
 
 
@@ -45,10 +46,13 @@ class Machine:
     def fits(self, settings: Settings, free: bool = True) -> int:
         """Return how many trials fit, into what is free or into all of it."""
         cpus, gpus = (self.cpus, self.gpus) if free else (self.all_cpus, self.all_gpus)
-        share = settings.gpus_on(self.all_gpus)
-        # Ray counts in units of 1e-4.
-        most = int((cpus + 1e-4) / settings.threads)
-        return most if share == 0.0 else min(most, int((gpus + 1e-4) / share))
+        share = settings.share_on(self.all_gpus)
+        most = int((cpus + UNIT) / settings.threads)
+        if share == 0.0:
+            return most
+        if gpus < 1.0:  # what is left of one
+            return min(most, int((gpus + UNIT) / share))
+        return min(most, int(gpus + UNIT) * int(1.0 / share))
 
 
 def connect(settings: Settings, folder: Path) -> None:
@@ -98,21 +102,26 @@ def _init(settings: Settings, options: dict[str, Any]) -> None:
         ray.init(**options)
     # Ray raises whatever its layers raise.
     except Exception as error:
-        line = " ".join(str(error).split())
-        if "token" in line.lower() or "auth" in type(error).__name__.lower():
-            raise UsageError(
-                f"expected a token that the Ray cluster {settings.where} accepts, received its "
-                "refusal: copy ~/.ray/auth_token from its head, or set RAY_AUTH_TOKEN_PATH"
-            ) from error
-        if "node_ip" in line or "node ip" in line.lower() or "raylet" in line.lower():
-            raise UsageError(
-                f"expected this machine to be a node of the Ray cluster {settings.where}, received "
-                f"{line[:120]}: ray start --address {settings.address} --num-cpus 0"
-            ) from error
-        raise RunError(
-            f"expected a Ray cluster {settings.where}, received {type(error).__name__}: "
-            f"{line[:300]}"
-        ) from error
+        raise _explained(settings, error) from error
+
+
+def _explained(settings: Settings, error: Exception) -> NasError:
+    """Return what to do about an error of Ray's when a cluster was to be joined."""
+    line = f"{type(error).__name__}: {error}"
+    line = " ".join(line.split())[:200]
+    where = settings.where
+    # A port that was reached and does not let us in: Ray itself says no more than that.
+    if isinstance(error, ConnectionError) or "token" in line.lower():
+        return UsageError(
+            f"expected the head of a Ray cluster {where} that accepts this machine's token, "
+            f"received {line}: copy ~/.ray/auth_token from the head, or set RAY_AUTH_TOKEN_PATH"
+        )
+    if "node" in line.lower() and settings.address is not None:
+        return UsageError(
+            f"expected this machine to be a node of the Ray cluster {where}, received {line}: "
+            f"ray start --address {settings.address} --num-cpus 0"
+        )
+    return RunError(f"expected a Ray cluster {where}, received {line}: look at ray status there")
 
 
 def machines() -> list[Machine]:
@@ -144,10 +153,9 @@ def make_actor(kind: type, machine: Machine, slots: int, settings: Settings, *ar
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    gpus = slots * settings.gpus_on(machine.all_gpus)
     options = {
         "num_cpus": slots * settings.threads,
-        "num_gpus": gpus if gpus < 1.0 else -(-gpus // 1),  # whole ones from 1 on
+        "num_gpus": settings.gpus_for(slots, machine.all_gpus),
         "max_concurrency": 3,  # orders and data arrive while one call waits for results
         "max_restarts": 0,  # the bridge decides where lost trials go
         "scheduling_strategy": NodeAffinitySchedulingStrategy(machine.identity, soft=False),

@@ -36,21 +36,26 @@ class Settings:
         if self.threads < 1:
             raise UsageError(f"expected at least 1 thread per trial, received {self.threads}")
         share = self.gpu_share
-        # Ray divides a GPU, but not two of them: 1.5 would be refused by every node.
-        whole = share is not None and share > 1.0 and float(share).is_integer()
-        if share is not None and not (0.0 <= share <= 1.0 or whole):
+        if share is not None and not 0.0 <= share <= 1.0:
             raise UsageError(
-                f"expected --gpu-share from 0 to 1, or a whole number, received {share}: "
-                "0.5 lets two children share a GPU"
+                f"expected --gpu-share from 0 to 1, received {share}: 0.5 lets two children share "
+                "a GPU"
             )
         if self.address is not None:
             split_address(self.address)
 
-    def gpus_on(self, total: float) -> float:
-        """Return the GPUs of one trial on a node that has `total` of them."""
+    def share_on(self, gpus: float) -> float:
+        """Return the part of a GPU that a trial has on a node with `gpus` of them."""
         if self.gpu_share is not None:
             return self.gpu_share
-        return 1.0 if total > 0 else 0.0
+        return 1.0 if gpus > 0.0 else 0.0
+
+    def gpus_for(self, slots: int, gpus: float) -> float:
+        """Return what to reserve for `slots` trials on a node with `gpus`: Ray splits one only."""
+        share = self.share_on(gpus)
+        if slots * share <= 1.0:
+            return slots * share
+        return float(-(-slots // int(1.0 / share)))
 
     @property
     def where(self) -> str:

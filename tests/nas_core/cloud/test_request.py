@@ -1,5 +1,7 @@
 """The request of a job: worked by hand, valid for the service, the same as the SDK's."""
 
+import socket
+
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
@@ -136,11 +138,19 @@ def test_the_service_receives_the_printed_request(bucket, monkeypatch, changes):
         )
         return client
 
+    asked, look = set(), socket.getaddrinfo
+
+    def looked_up(host, *args, **kwargs):
+        asked.add(host)
+        return look(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     monkeypatch.setattr(Session, "create_client", listening)
     request, cloud = a_request(**changes)
     submitted = submitting.submit(request, cloud)
     assert sent == [request]
     assert submitted.name == request["TrainingJobName"] and not submitted.adopted
+    assert asked <= {"127.0.0.1"}  # no telemetry, nobody else
 
 
 def test_without_the_sdk_one_line_says_what_to_install(monkeypatch):

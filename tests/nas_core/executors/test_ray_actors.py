@@ -11,7 +11,7 @@ from fault_trainers import Echo
 
 from nas_core.errors import NasError, RunError, UsageError
 from nas_core.executors.ray import actors as actors_module
-from nas_core.executors.ray.actors import MOST_ENDS, SAME, Actors
+from nas_core.executors.ray.actors import MOST_ENDS, MOST_SMALL, SAME, Actors
 from nas_core.executors.ray.cluster import Machine
 from nas_core.executors.ray.pool import MOST_LOSSES
 from nas_core.executors.ray.settings import Settings
@@ -270,3 +270,26 @@ def test_closing_ends_every_actor(world: Callable[..., World]) -> None:
     it.machines(a=1, b=1)
     it.actors.close()
     assert [actor.ended for actor in it.made] == [True, True]
+
+
+def test_only_a_cluster_that_was_never_large_enough_is_refused(world: Callable[..., World]) -> None:
+    it = world(threads=4)
+    small = [Machine("a", "a", 2.0, 0.0, 2.0, 0.0)]
+    for _ in range(MOST_SMALL - 1):
+        it.actors.handle("machines", small)  # others may be joining
+    with pytest.raises(UsageError, match=r"4 CPU\(s\)"):
+        it.actors.handle("machines", small)
+    other = world(threads=4)
+    other.machines(a=4)
+    for _ in range(2 * MOST_SMALL):
+        other.actors.handle("machines", small)  # the large one has left for a while
+
+
+def test_a_lost_worker_beside_a_bad_node_is_waited_for(world: Callable[..., World]) -> None:
+    it = world()
+    it.machines(a=1, bad=1)
+    it.finish(it.made[1].start, {"refused": "no memory", "usage": True})
+    it.finish(it.made[0].start, DIED)
+    it.actors.check(silent=False, empty=False)
+    it.machines(a=1, bad=1)
+    assert it.made[-1].node == "a"

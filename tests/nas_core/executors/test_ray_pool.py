@@ -122,7 +122,9 @@ def machine(cpus: float, gpus: float = 0.0, all_cpus: float | None = None) -> Ma
         (machine(16, 2), 1, 0.5, 4),
         (machine(16, 2), 8, 0.5, 2),
         (machine(16, 2), 1, 0.0, 16),  # on processors all the same
-        (machine(16, 2), 1, 2.0, 1),
+        (machine(16, 2), 1, 0.4, 4),  # two on each, not five on both
+        (machine(16, 1.5), 1, 0.5, 2),  # Ray reserves parts of one GPU, or whole ones
+        (machine(16, 0.5), 1, 0.5, 1),
         (machine(16), 1, 0.5, 0),
         (machine(0.3 * 3, 0.9), 1, 0.3, 0),
         (machine(3, 0.1 * 3), 1, 0.1, 3),  # 0.30000000000000004
@@ -130,6 +132,14 @@ def machine(cpus: float, gpus: float = 0.0, all_cpus: float | None = None) -> Ma
 )
 def test_how_many_trials_fit(node: Machine, threads: int, share: float | None, fits: int) -> None:
     assert node.fits(Settings(8, threads=threads, gpu_share=share)) == fits
+
+
+@pytest.mark.parametrize(
+    ("share", "slots", "reserved"),
+    [(None, 3, 3.0), (0.5, 1, 0.5), (0.5, 2, 1.0), (0.5, 3, 2.0), (0.4, 3, 2.0), (0.0, 9, 0.0)],
+)
+def test_what_is_reserved_of_gpus(share: float | None, slots: int, reserved: float) -> None:
+    assert Settings(9, gpu_share=share).gpus_for(slots, 4.0) == reserved
 
 
 @pytest.mark.parametrize("address", ["10.0.0.5:6379", "head:1", "[::1]:6379"])

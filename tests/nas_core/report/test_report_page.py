@@ -355,7 +355,7 @@ def test_a_damaged_database_gets_one_line(write_run):
         database.execute("PRAGMA writable_schema = ON")
         database.execute("DROP TABLE trials")
     database.close()
-    with pytest.raises(RunError, match="restore it from a copy"):
+    with pytest.raises(RunError, match="the file is damaged"):
         write_report(run)
 
 

@@ -7,6 +7,7 @@ import pytest
 from tiny_tables import SPACE, VALIDATION, macro_npz, nb201_arrays, nb201_npz, own_npz
 
 import nas_core.api
+from nas_core.errors import RunError
 from nas_core.loop import Settings
 from nas_core.space import spec_of
 from nas_core.spec import TableSpec
@@ -146,7 +147,7 @@ def test_another_table_in_the_same_place_is_not_gone_on_with(tmp_path):
     path = nb201_npz(tmp_path / "t.npz")
     search(tmp_path, "R", path)
     nb201_npz(path, cifar10_val_acc_12ep=nb201_arrays()["svhn_val_acc"])
-    with pytest.raises(nas_core.api.RunError, match="data_digest"):
+    with pytest.raises(RunError, match="data_digest"):
         nas_core.api.resume(tmp_path / "R", more_trials=5)
 
 

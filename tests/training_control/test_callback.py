@@ -1,0 +1,281 @@
+"""`LearnedController` in a user's own `fit`: acts, goes back, stays out of the way, survives."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas_core.errors import RunError, UsageError
+from training_control import brain as brains
+from training_control.brain import Brain
+from training_control.controls import CONTROLS, ControlSet
+from training_control.observations import FEATURES
+from training_control.policy import FrozenPolicy
+from training_control.schema import control_schema
+
+keras = pytest.importorskip("keras")
+
+from training_control import LearnedController, prepare  # noqa: E402
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(96, 4)).astype(np.float32)
+Y = (X[:, 0] + X[:, 1] > 0).astype(np.int32)
+ALL = ("learning_rate", "dropout", "weight_decay")
+
+
+def always(move: str, controls: tuple[str, ...] = ("learning_rate",)) -> Brain:
+    """A brain that makes the same move whatever it sees."""
+    chosen = ControlSet(controls)
+    bias = np.concatenate(
+        [[5.0 * (m == move) for m in CONTROLS[n].moves] for n in controls]
+    ).astype(np.float32)
+    policy = FrozenPolicy(
+        "categorical", chosen.sizes, ((np.zeros((len(FEATURES), len(bias)), np.float32), bias),)
+    )
+    return Brain("ppo", control_schema(chosen), policy.config(), policy.arrays())
+
+
+def model(rate: float = 0.01, dropout: float = 0.3) -> Any:
+    keras.utils.set_random_seed(1)
+    layers = [
+        keras.Input((4,)),
+        keras.layers.Dense(8, "relu"),
+        keras.layers.Dropout(dropout),
+        keras.layers.Dense(2),
+    ]
+    net = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    net.compile(keras.optimizers.AdamW(rate, weight_decay=0.01), loss, metrics=["accuracy"])
+    return net
+
+
+def fit(net: Any, *callbacks: Any, epochs: int = 3, **options: Any) -> Any:
+    options = {"validation_data": (X[:32], Y[:32])} | options
+    return net.fit(
+        X, Y, batch_size=32, epochs=epochs, verbose=0, callbacks=list(callbacks), **options
+    )
+
+
+def test_acts_logs_and_says_what_it_offers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = model()
+    controller = LearnedController(
+        always("x0.5"), csv=tmp_path / "log.csv", log_dir=tmp_path / "board"
+    )
+    fit(net, controller)
+    assert float(net.optimizer.learning_rate) == pytest.approx(0.01 / 8)
+    assert [entry.event for entry in controller.log] == ["changed"] * 3
+    rows = list(csv.reader((tmp_path / "log.csv").read_text().splitlines()))
+    assert rows[0][:3] == ["epoch", "step", "event"] and [row[0] for row in rows[1:]] == [
+        "1",
+        "2",
+        "3",
+    ]
+    assert any((tmp_path / "board").iterdir())
+    said = capsys.readouterr().out
+    assert "controls: learning_rate (not here: nothing)" in said
+    assert "learning_rate 0.01 -> 0.005" in said
+
+
+def test_agent_off_is_the_plain_run_to_the_bit() -> None:
+    plain, controlled = model(), model()
+    one, other = (
+        fit(plain).history,
+        fit(controlled, LearnedController(always("x0.5"), agent="off")).history,
+    )
+    assert one == other
+    for a, b in zip(plain.get_weights(), controlled.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Spoiler(keras.callbacks.Callback):
+    """Ruins the weights in one epoch, before validation."""
+
+    def __init__(self, epoch: int, value: float) -> None:
+        super().__init__()
+        self.spoiled, self.value = epoch, value
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.now = epoch
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        if self.now == self.spoiled:
+            self.model.set_weights(
+                [w + self.value * (i + 1) for i, w in enumerate(self.model.get_weights())]
+            )
+
+
+@pytest.mark.parametrize("value", [float("nan"), 50.0])
+def test_goes_back_when_validation_explodes(value: float) -> None:
+    net = model()
+    controller = LearnedController(always("keep"), verbose=False)
+    seen: list[list[np.ndarray]] = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(net.get_weights())
+    )
+    fit(net, Spoiler(1, value), controller, watch, epochs=4)
+    assert [entry.event for entry in controller.log] == [
+        "kept",
+        "rolled back",
+        "cooling down",
+        "kept",
+    ]
+    for before, after in zip(seen[0], seen[1], strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert float(net.optimizer.learning_rate) == pytest.approx(0.005)
+    assert np.isfinite(net.evaluate(X, Y, verbose=0)[0])
+
+
+def test_nan_in_the_first_epoch_goes_back_to_the_start() -> None:
+    net = model()
+    start = net.get_weights()
+    fit(net, Spoiler(0, float("nan")), LearnedController(always("keep"), verbose=False), epochs=1)
+    for before, after in zip(start, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_prepared_models_offer_more_and_stay_what_they_are(tmp_path: Path) -> None:
+    net = prepare(model())
+    controller = LearnedController(always("x0.5", ALL), verbose=False)
+    fit(net, controller, epochs=2)
+    assert "dropout 0.3 -> 0.15" in controller.log[0].changed
+    assert "weight_decay 0.01 -> 0.005" in controller.log[0].changed
+    assert controller._live.values().dropout == pytest.approx(0.1)
+    assert controller._steering is not None and controller._live.available == ALL
+    net.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(again.predict(X, verbose=0), net.predict(X, verbose=0), rtol=1e-5)
+    assert [type(layer).__name__ for layer in again.layers] == ["Dense", "Dropout", "Dense"]
+
+
+def test_prepared_dropout_decay_and_norms_take_effect_without_another_trace() -> None:
+    traced: list[int] = []
+
+    def loss(labels: Any, logits: Any) -> Any:
+        traced.append(1)
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+    net = model()
+    net.compile(keras.optimizers.SGD(1e-3), loss)
+    prepare(net)
+    fit(net, epochs=1)
+    count, parts = len(traced), net._training_control
+    assert float(parts.norms[1]) == 3.0 and float(parts.norms[0]) > 0.0
+    ones = np.ones((1000, 8), np.float32)
+    shares = []
+    for rate in (0.3, 0.7):
+        parts.dropout.assign(rate)
+        shares.append(float(np.mean(np.array(net.layers[1](ones, training=True)) == 0.0)))
+    np.testing.assert_allclose(shares, (0.3, 0.7), atol=0.03)
+    before = net.get_weights()[0]
+    parts.weight_decay.assign(100.0)  # each step takes 100 * 0.001 of each weight
+    fit(net, epochs=1)
+    np.testing.assert_allclose(net.get_weights()[0], before * 0.9**3, atol=5e-3)
+    assert len(traced) == count
+
+
+def test_weight_decay_of_a_prepared_model_by_hand() -> None:
+    net = prepare(model(rate=0.5))
+    net._training_control.weight_decay.assign(0.4)
+    net.optimizer.build(net.trainable_variables)
+    before = [w.copy() for w in net.get_weights()]
+    net.optimizer.apply([keras.ops.zeros_like(v) for v in net.trainable_variables])
+    for old, new in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old * (1 - 0.5 * 0.4), rtol=1e-6)
+
+
+def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> None:
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def run(folder: Path, *more: Any) -> LearnedController:
+        controller = LearnedController(
+            always("x0.9"), backup=folder / "controller.json", verbose=False
+        )
+        resume = keras.callbacks.BackupAndRestore(folder / "backup")
+        fit(model(), resume, controller, *more, epochs=4, shuffle=False)
+        return controller
+
+    whole = run(tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", Stop())
+    assert json.loads((tmp_path / "b" / "controller.json").read_text())["epoch"] == 2
+    rest = run(tmp_path / "b")
+    assert [e.learning_rate for e in rest.log] == [e.learning_rate for e in whole.log[2:]]
+    assert [e.epoch for e in rest.log] == [3, 4]
+    assert rest._steering is not None and whole._steering is not None
+    ours, theirs = rest._steering.state(), whole._steering.state()
+    assert ours["observer"]["counts"] == theirs["observer"]["counts"]
+    assert not (tmp_path / "b" / "controller.json").exists()
+
+
+def test_a_crash_of_the_agent_ends_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = LearnedController(always("x0.5"), verbose=False)
+    monkeypatch.setattr(FrozenPolicy, "act", lambda *_: 1 / 0)
+    net, plain = model(), model()
+    said: list[str] = []
+    monkeypatch.setattr("warnings.warn", lambda message, *_, **__: said.append(str(message)))
+    history = fit(net, controller)
+    (warning,) = [text for text in said if "controller is off" in text]
+    assert "ZeroDivisionError" in warning
+    assert history.history == fit(plain).history
+
+
+def test_decides_every_few_batches() -> None:
+    controller = LearnedController(always("x0.5"), every=2, verbose=False)
+    fit(model(), controller, epochs=2)
+    assert [(e.epoch, e.step) for e in controller.log] == [(1, 3), (1, 4), (1, 6), (2, 6)]
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    net = model()
+    net.compile(keras.optimizers.Adam(schedule), "mse")
+    with pytest.raises(UsageError, match="a schedule and a controller cannot both decide"):
+        fit(net, LearnedController(always("keep")))
+    with pytest.raises(
+        UsageError,
+        match=r"expected 'val_loss' after the epoch, received .*give fit validation_data",
+    ):
+        fit(model(), LearnedController(always("keep"), verbose=False), validation_data=None)
+    with pytest.raises(RunError, match="received one with another schema"):
+        LearnedController("quadratic")
+    brains.save(tmp_path / "b", always("keep"))
+    path = tmp_path / "b" / "policy-000001.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RunError, match="as it was written"):
+        LearnedController(tmp_path / "b")
+    with pytest.raises(RunError, match="expected a brain in"):
+        LearnedController(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="agent 'brain' or 'off'"):
+        LearnedController(always("keep"), every=0)
+
+
+SCRIPT = """
+import sys
+for name in ("torch", "stable_baselines3"):
+    sys.modules[name] = None
+import keras, numpy as np
+from training_control import LearnedController
+net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+net.compile("sgd", "mse")
+x = np.ones((8, 2), "float32")
+net.fit(x, x[:, 0], validation_data=(x, x[:, 0]), epochs=2, verbose=0, callbacks=[LearnedController()])
+"""
+
+
+@pytest.mark.slow
+def test_the_default_brain_needs_neither_torch_nor_stable_baselines() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stderr
+    assert "controls: learning_rate" in done.stdout

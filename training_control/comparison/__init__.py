@@ -1,0 +1,1 @@
+"""Agents beside tuned schedules: same tasks, same luck, same budget for tuning; intervals."""

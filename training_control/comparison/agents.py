@@ -1,0 +1,78 @@
+"""From a name that a user types to an agent: shipped, in a folder, or trained here and now."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nas_core.errors import UsageError
+from training_control import brain as brains
+from training_control.agents import KINDS
+from training_control.comparison.methods import Agent
+from training_control.making import Plan, make_brain, seconds_of
+from training_control.meta_training import Round, untrained
+from training_control.policy import FrozenPolicy
+from training_control.steering import BRAINS, open_brain
+
+UNTRAINED = "-untrained"
+SMALL = {"simulated": 81_920, "episodes": 120, "problems": 8}  # minutes, where none is shipped
+
+
+def find(
+    name: str,
+    folders: Mapping[str, str],
+    work: Path,
+    on_round: Callable[[Round], None],
+) -> Agent:
+    """Return an agent.
+
+    Args:
+        name: "default", "ppo", "dqn", or a name in `folders`.
+        folders: Brains of one's own, by name.
+        work: Where a brain is trained if none of this kind comes with the package.
+        on_round: Called after each round of that.
+
+    Raises:
+        UsageError: An unknown name, or Stable-Baselines3 is missing and needed.
+        RunError: The brain is missing, damaged or has another schema.
+    """
+    folder = Path(folders[name]) if name in folders else shipped(name)
+    if folder is None and name in KINDS:
+        folder = work / name
+        if not brains.exists(folder):
+            make_brain(Plan(name, **SMALL), folder, on_round)
+    if folder is None:
+        raise UsageError(
+            f"expected agents among default, {', '.join(KINDS)}, or NAME=FOLDER of a brain, "
+            f"received {name!r}"
+        )
+    brain = open_brain(brains.load(folder))
+    return Agent.of(name, brain, seconds_of(folder))
+
+
+def shipped(name: str) -> Path | None:
+    """Return the folder of a brain that comes with the package; None if there is none.
+
+    A kind of agent is also found in the default brain, if that is of this kind.
+    """
+    own, default = BRAINS / name, BRAINS / "default"
+    if name == Path(name).name and brains.exists(own):
+        return own
+    if name in KINDS and brains.exists(default) and brains.load(default).kind == name:
+        return default
+    return None
+
+
+def untrained_twin(agent: Agent) -> Agent:
+    """Return the same agent before it has learned anything.
+
+    Raises:
+        UsageError: Stable-Baselines3 is missing.
+    """
+    kind = "dqn" if agent.policy.head == "values" else "ppo"
+    policy: FrozenPolicy = untrained(kind, 0)[0].policy()
+    if policy.sizes != agent.policy.sizes:
+        raise UsageError(
+            f"expected the controls of the usual meta-training, received others of {agent.name}: "
+            "compare it without --untrained"
+        )
+    return replace(agent, name=agent.name + UNTRAINED, policy=policy, meta_training={})

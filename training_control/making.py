@@ -1,0 +1,107 @@
+"""Make a brain of record: simulated trainings, then real ones, resumable; what it cost is kept.
+
+OUT/manifest.json, policy-*.npz    the frozen brain: the best on the meta-validation split
+OUT/learning/                      what learning goes on from
+OUT/cost.json                      seconds so far
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nas_core.errors import RunError, UsageError
+from nas_core.files import read_json, write_json
+from training_control import brain as brains
+from training_control.agents import KINDS
+from training_control.brain import Brain
+from training_control.meta_training import Round, learn_real, learn_simulated
+
+COST, LEARNING = "cost.json", "learning"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a brain is made of.
+
+    Attributes:
+        agent: "ppo" or "dqn".
+        simulated: Simulated decisions.
+        episodes: Real trainings on generated tasks; 0 for none.
+        problems: Problems of the meta-training split that they are drawn from.
+        seed: Of everything random.
+
+    Raises:
+        UsageError: On construction, for a value that cannot be.
+    """
+
+    agent: str = "ppo"
+    simulated: int = 160_000
+    episodes: int = 400
+    problems: int = 12
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.agent not in KINDS:
+            raise UsageError(f"expected an agent among {', '.join(KINDS)}, received {self.agent!r}")
+        limits = {"simulated": 1, "episodes": 0, "problems": 1, "seed": 0}
+        for name, least in limits.items():
+            if getattr(self, name) < least:
+                raise UsageError(
+                    f"expected --{name} of {least} or more, received {getattr(self, name)}"
+                )
+
+
+def make_brain(plan: Plan, out: Path, on_round: Callable[[Round], None]) -> Brain:
+    """Train a brain into a folder, going on from what an earlier call has left there.
+
+    Args:
+        plan: What it is made of; larger numbers than before go on.
+        out: Its folder.
+        on_round: Called after each round of learning.
+
+    Returns:
+        The frozen brain, with its score on meta-validation.
+
+    Raises:
+        UsageError: The extra `control` is missing.
+        RunError: The folder holds something else.
+    """
+    learning = out / LEARNING
+    clock = _Clock(out)
+
+    def counted(now: Round) -> None:
+        clock.save()
+        on_round(now)
+
+    brain = learn_simulated(plan.agent, plan.simulated, plan.seed, learning / "simulated", counted)
+    if plan.episodes > 0:
+        folder = learning / "real"
+        brain = learn_real(brain, plan.episodes, plan.problems, plan.seed, folder, counted)
+    clock.save()
+    return brains.save(out, replace(brain, learner={}))
+
+
+def seconds_of(folder: Path) -> float | None:
+    """Return what a brain's meta-training has taken; None if nobody has measured it."""
+    try:
+        return float(read_json(folder / COST)["seconds"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"expected seconds in {folder / COST}, received {error}: delete the file"
+        ) from error
+
+
+class _Clock:
+    """Seconds of all calls together, on disk."""
+
+    def __init__(self, out: Path) -> None:
+        self._path, self._started = out / COST, time.monotonic()
+        known = seconds_of(out)
+        self._before = 0.0 if known is None else known
+
+    def save(self) -> None:
+        passed = time.monotonic() - self._started
+        write_json(self._path, {"seconds": self._before + passed})

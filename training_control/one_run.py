@@ -1,0 +1,149 @@
+"""One training of a task, under a brain or plain, with its logs."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nas_core.errors import RunError
+from nas_core.files import write_json
+from training_control.comparison.measures import intervals_to_plateau
+from training_control.comparison.methods import Agent, Bench, Run, agent_method, baselines
+from training_control.comparison.records import plain
+from training_control.comparison.training import Outcome
+from training_control.controls import ControlSet, changes
+from training_control.curves import Curve, draw
+from training_control.interventions import Entry, TensorBoardLog, write_csv
+from training_control.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A training and its log.
+
+    Attributes:
+        outcome: What it gave.
+        entries: A decision each.
+        result: What `result.json` holds.
+    """
+
+    outcome: Outcome
+    entries: list[Entry]
+    result: dict[str, Any]
+
+
+def train_once(
+    task: Task,
+    agent: Agent | None,
+    *,
+    seed: int = 0,
+    decisions: int = 30,
+    test: bool = False,
+    log: Path | None = None,
+) -> Finished:
+    """Train a task.
+
+    Args:
+        task: What is trained, from its start.
+        agent: Steers; None trains plainly, at a constant rate.
+        seed: Of weights and order of examples.
+        decisions: Intervals.
+        test: Whether the test split is opened at the end.
+        log: Folder for result.json, decisions.csv, curves.png and TensorBoard files; or None.
+
+    Raises:
+        DataError: The examples cannot be had.
+        RunError: The folder cannot be written.
+    """
+    plainly = baselines(ControlSet())["constant"]
+    method = plainly if agent is None else agent_method(agent)
+    turned = () if agent is None else agent.controls.names
+    from training_control.controls import OPTIMIZERS
+
+    bench = Bench(task, OPTIMIZERS if "optimizer" in turned else (), decisions)
+    outcome = method.train(Run(bench, task.start, {}, seed, bench.budget(test)))
+    entries = _entries(outcome, task, bench.budget(test).interval)
+    finished = Finished(outcome, entries, _result(task, method.name, seed, decisions, outcome))
+    if log is not None:
+        try:
+            _write(finished, task, method.name, decisions, log)
+        except OSError as error:
+            raise RunError(
+                f"expected a folder to write to, received {log} ({error.strerror}): name another"
+            ) from error
+    return finished
+
+
+def _entries(outcome: Outcome, task: Task, interval: int) -> list[Entry]:
+    found, before, batches, seen = [], task.start.values(), 0, 0
+    examples = len(task.load().train)
+    for number, values in enumerate(outcome.hyperparameters):
+        batches += math.ceil(interval / int(values["batch_size"]))
+        seen += interval
+        changed = changes(replace(task.start, **before), replace(task.start, **values))
+        event = "changed" if changed else "kept"
+        found.append(
+            Entry(
+                epoch=seen // examples,
+                step=batches,
+                event="rolled back" if outcome.rolled_back[number] else event,
+                changed="; ".join(
+                    f"{n} {_short(before[n])} -> {_short(changed[n])}" for n in changed
+                ),
+                learning_rate=float(values["learning_rate"]),
+                validation_loss=outcome.losses[number + 1],
+                train_loss=outcome.train_losses[number],
+                seconds=outcome.agent_seconds / len(outcome.hyperparameters),
+            )
+        )
+        before = values
+    return found
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _result(task: Task, method: str, seed: int, decisions: int, outcome: Outcome) -> dict[str, Any]:
+    plateau = intervals_to_plateau([plain(loss) for loss in outcome.losses])
+    return {
+        "task": task.name,
+        "method": method,
+        "seed": seed,
+        "initial_lr": task.start.learning_rate,
+        "metric": task.metric,
+        "validation": _figures(outcome.final),
+        "test": _figures(outcome.test),
+        "epochs": task.epochs,
+        "epochs_to_plateau": None if plateau is None else plateau * task.epochs / decisions,
+        "interventions": outcome.interventions,
+        "rollbacks": sum(outcome.rolled_back),
+        "seconds": outcome.seconds,
+        "agent_seconds": outcome.agent_seconds,
+        "crashed": outcome.crashed,
+    }
+
+
+def _figures(seen: Any) -> dict[str, float | None] | None:
+    if seen is None:
+        return None
+    return {"loss": plain(seen.loss), **{n: plain(v) for n, v in seen.metrics.items()}}
+
+
+def _write(finished: Finished, task: Task, method: str, decisions: int, log: Path) -> None:
+    outcome = finished.outcome
+    log.mkdir(parents=True, exist_ok=True)
+    write_json(log / "result.json", finished.result)
+    write_csv(log / "decisions.csv", finished.entries)
+    curve = Curve(
+        method,
+        [plain(loss) for loss in outcome.losses],
+        [plain(loss) for loss in outcome.train_losses],
+        {n: [v[n] for v in outcome.hyperparameters] for n in task.start.values()},
+        task.epochs,
+        decisions,
+    )
+    draw([curve], f"{task.name} under {method}", log / "curves.png")
+    board = TensorBoardLog(log / "tensorboard")
+    for entry, values in zip(finished.entries, outcome.hyperparameters, strict=True):
+        board.write(entry, values, tuple(values))
