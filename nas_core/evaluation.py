@@ -1,8 +1,6 @@
 """Testing saved models: the one place where the test split is looked at."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +73,7 @@ def load_model(path: Path) -> Any:
     from nas_core.trainer import runtime  # before Keras: it settles how TensorFlow starts
 
     try:
-        with _quiet_start():
+        with runtime.quiet_start():
             runtime.prepare(threads=cores())
             import keras
 
@@ -83,19 +81,6 @@ def load_model(path: Path) -> Any:
     except (ValueError, OSError, TypeError, KeyError, AttributeError, IndexError) as error:
         line = " ".join(str(error).split())[:200]
         raise UsageError(f"expected a model saved by Keras, cannot read {path} ({line})") from error
-
-
-@contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Keep TensorFlow's greetings off the terminal; no setting silences the first of them."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def probabilities(model: Any, images: np.ndarray) -> np.ndarray:

@@ -48,6 +48,8 @@ COLUMNS = {  # what a row's checksum is of, its key first
     "events": ("number", "time", "kind", "detail"),
 }  # fmt: skip
 
+_ENCODER = json.JSONEncoder(default=sha256_bytes)  # of bytes, which JSON has not
+
 _FORMAT_1 = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     """CREATE TABLE trials (
@@ -83,14 +85,13 @@ def checksum(table: str, values: tuple[Any, ...]) -> str:
         table: Its table.
         values: As SQLite returns them, in the order of `COLUMNS`.
     """
-    plain = [_plain(value) for value in values]
-    return sha256_bytes(json.dumps([table, *plain]).encode())[:DIGITS]
+    return sha256_bytes(_ENCODER.encode([table, *values]).encode())[:DIGITS]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return sha256_bytes(value)
-    return value + 0.0 if isinstance(value, float) else value  # SQLite keeps -0.0 as 0.0
+def _as_kept(table: str, *values: Any) -> str:
+    """Return the checksum of values on their way in: SQLite keeps -0.0 as 0.0."""
+    kept = (value + 0.0 if isinstance(value, float) else value for value in values)
+    return checksum(table, tuple(kept))
 
 
 def create(database: sqlite3.Connection) -> None:
@@ -102,9 +103,7 @@ def create(database: sqlite3.Connection) -> None:
 
 def seal(database: sqlite3.Connection) -> None:
     """Have this connection put the checksum on every row that it writes."""
-    database.create_function(
-        "row_sum", -1, lambda table, *values: checksum(table, values), deterministic=True
-    )
+    database.create_function("row_sum", -1, _as_kept, deterministic=True)
     for table, columns in COLUMNS.items():
         new = ", ".join(f"NEW.{column}" for column in columns)
         key = columns[0]

@@ -120,13 +120,10 @@ def restore_previous(folder: Path) -> None:
     write_bytes(folder / MANIFEST, (folder / PREVIOUS).read_bytes())
 
 
-def copy_frozen(source: Path, target: Path) -> None:
-    """Write a brain's policy without what learning goes on from, to be shipped."""
-    brain = load(source)
+def frozen(brain: Brain) -> Brain:
+    """Return a brain without what learning goes on from: it only acts, and is small."""
     kept = {key: value for key, value in brain.state.items() if key in ("counters", "scale")}
-    for path in [target / MANIFEST, target / PREVIOUS, *target.glob("*.npz")]:
-        path.unlink(missing_ok=True)
-    save(target, replace(brain, learner={}, state=kept, score=None))
+    return replace(brain, learner={}, state=kept)
 
 
 def _write(folder: Path, brain: Brain, present: dict[str, Any] | None) -> None:

@@ -117,8 +117,9 @@ def _line(axes: Any, curve: Curve, panel: str, colour: str) -> None:
         times = (np.arange(len(losses)) + offset) * width
         axes.plot(times, [np.nan if loss is None else loss for loss in losses], **style)
         return
-    series = curve.hyperparameters.get(panel, ())
-    axes.step(np.arange(len(series)) * width, list(series), where="post", **style)
+    series = list(curve.hyperparameters.get(panel, ()))
+    times = np.arange(len(series) + 1) * width
+    axes.step(times, [*series, *series[-1:]][: len(times)], where="post", **style)
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -7,7 +7,7 @@ OUT/cost.json                      seconds so far
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from nas_core.errors import RunError, UsageError
@@ -79,7 +79,7 @@ def make_brain(plan: Plan, out: Path, on_round: Callable[[Round], None]) -> Brai
         folder = learning / "real"
         brain = learn_real(brain, plan.episodes, plan.problems, plan.seed, folder, counted)
     clock.save()
-    return brains.save(out, replace(brain, learner={}))
+    return brains.save(out, brains.frozen(brain))
 
 
 def seconds_of(folder: Path) -> float | None:

@@ -1,10 +1,10 @@
-"""Meta-training: one brain from many small trainings. The command of record of `brains/default`.
+"""Meta-training: one brain from many small trainings, as `nas control train` runs it.
 
-    python -m training_control.meta_training --agent ppo --out brains/mine
-
-First simulated trainings (`simulated`), which cost nothing, then real ones: generated tasks of the
+First simulated trainings (`simulated`), which cost little, then real ones: generated tasks of the
 meta-training split with drawn starts, hidden features and withheld controls. The meta-validation
-split decides which generation is best; the held-out split is only measured, with `--measure`.
+split decides which generation is best; the held-out split is only measured:
+
+    python -m training_control.meta_training --brain default
 """
 
 import argparse
@@ -27,6 +27,7 @@ from training_control.controls import CONTROLS, ControlSet
 from training_control.policy import FrozenPolicy
 from training_control.rewards import ReturnScale
 from training_control.simulated import SimulatedTrainingEnv
+from training_control.steering import open_brain
 
 CONTROLLED = ("learning_rate", "dropout", "weight_decay")
 DECISIONS = 20  # of a real training
@@ -249,25 +250,13 @@ def _interval(differences: np.ndarray) -> dict[str, float]:
 
 
 def main() -> None:
-    """Train or measure a brain."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agent", choices=tuple(CONFIGS), default="ppo")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the brain")
-    parser.add_argument("--simulated", type=int, default=160_000, help="decisions")
-    parser.add_argument("--episodes", type=int, default=400, help="real trainings")
-    parser.add_argument("--problems", type=int, default=12, help="of the meta-training split")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--measure", action="store_true", help="compare the brain on held-out ones")
+    """Print how a brain does on held-out trainings."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--brain", default="default", help="default, or a brain's folder")
+    parser.add_argument("--tasks", type=int, default=6, help="of the held-out split")
+    parser.add_argument("--starts", type=int, default=5, help="of each task")
     given = parser.parse_args()
-    if given.measure:
-        print(json.dumps(measure(brains.load(given.out), 6, 5), indent=2))
-        return
-    draft = given.out / "drafts"
-    brain = learn_simulated(given.agent, given.simulated, given.seed, draft / "simulated")
-    if given.episodes > 0:
-        brain = learn_real(brain, given.episodes, given.problems, given.seed, draft / "real")
-    brains.copy_frozen(draft / ("real" if given.episodes > 0 else "simulated") / "best", given.out)
-    print(f"{given.agent}: gain {brain.score:.3f} on meta-validation, written to {given.out}")
+    print(json.dumps(measure(open_brain(given.brain), given.tasks, given.starts), indent=2))
 
 
 if __name__ == "__main__":

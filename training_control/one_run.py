@@ -1,7 +1,7 @@
 """One training of a task, under a brain or plain, with its logs."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from training_control.comparison.measures import intervals_to_plateau
 from training_control.comparison.methods import Agent, Bench, Run, agent_method, baselines
 from training_control.comparison.records import plain
 from training_control.comparison.training import Outcome
-from training_control.controls import ControlSet, changes
+from training_control.controls import OPTIMIZERS, ControlSet
 from training_control.curves import Curve, draw
 from training_control.interventions import Entry, TensorBoardLog, write_csv
 from training_control.tasks.base import Task
@@ -58,8 +58,6 @@ def train_once(
     plainly = baselines(ControlSet())["constant"]
     method = plainly if agent is None else agent_method(agent)
     turned = () if agent is None else agent.controls.names
-    from training_control.controls import OPTIMIZERS
-
     bench = Bench(task, OPTIMIZERS if "optimizer" in turned else (), decisions)
     outcome = method.train(Run(bench, task.start, {}, seed, bench.budget(test)))
     entries = _entries(outcome, task, bench.budget(test).interval)
@@ -75,12 +73,14 @@ def train_once(
 
 
 def _entries(outcome: Outcome, task: Task, interval: int) -> list[Entry]:
-    found, before, batches, seen = [], task.start.values(), 0, 0
+    found: list[Entry] = []
+    before: dict[str, Any] = task.start.values()
+    batches = seen = 0
     examples = len(task.load().train)
     for number, values in enumerate(outcome.hyperparameters):
         batches += math.ceil(interval / int(values["batch_size"]))
         seen += interval
-        changed = changes(replace(task.start, **before), replace(task.start, **values))
+        changed = {n: v for n, v in values.items() if v != before[n]}
         event = "changed" if changed else "kept"
         found.append(
             Entry(

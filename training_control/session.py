@@ -189,7 +189,7 @@ class Session:
         """Train on the next examples of the shuffled training split.
 
         Args:
-            examples: How many, at least 1; the last step may be smaller than the batch size.
+            examples: How many, at least 1; divided into equal steps of at most the batch size.
         """
         started = time.perf_counter()
         order = self._next(examples)
@@ -242,22 +242,26 @@ class Session:
         return np.concatenate(parts)
 
     def _steps(self, order: Any, batch: Any) -> tuple[Any, ...]:
-        """Train on batches of `order` until it ends or a loss is not finite; return sums."""
+        """Train on equal parts of `order`, the fewest that are no larger than a batch.
+
+        Ends early where a loss is not finite. Returns steps, examples, and the sums over steps.
+        """
         self.traces += 1
-        count = tf.shape(order)[0]
+        count = tf.shape(order, tf.int64)[0]
+        planned = -tf.math.floordiv(-count, tf.cast(batch, tf.int64))
 
-        def goes_on(start: Any, _steps: Any, loss: Any, norm: Any, _ratio: Any) -> Any:
-            return (start < count) & tf.math.is_finite(loss) & tf.math.is_finite(norm)
+        def goes_on(number: Any, loss: Any, norm: Any, _ratio: Any) -> Any:
+            return (number < planned) & tf.math.is_finite(loss) & tf.math.is_finite(norm)
 
-        def step(start: Any, steps: Any, *sums: Any) -> tuple[Any, ...]:
-            stop = tf.minimum(start + batch, count)
+        def step(number: Any, *sums: Any) -> tuple[Any, ...]:
+            start, stop = number * count // planned, (number + 1) * count // planned
             added = self._step(order[start:stop])
-            return stop, steps + 1.0, *(s + a for s, a in zip(sums, added, strict=True))
+            return number + 1, *(s + a for s, a in zip(sums, added, strict=True))
 
         zero = tf.constant(0.0)
-        first = (tf.constant(0), zero, zero, zero, zero)
-        seen, steps, *sums = tf.while_loop(goes_on, step, first, parallel_iterations=1)
-        return steps, seen, *sums
+        first = (tf.constant(0, tf.int64), zero, zero, zero)
+        steps, *sums = tf.while_loop(goes_on, step, first, parallel_iterations=1)
+        return steps, steps * count // planned, *sums
 
     def _step(self, rows: Any) -> tuple[Any, Any, Any]:
         """Take one step on some rows; return loss, gradient norm and update ratio."""

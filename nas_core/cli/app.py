@@ -1,5 +1,7 @@
 """The `nas` command and its verbs."""
 
+from importlib.metadata import entry_points
+
 import typer
 
 from nas_core.cli import compare, data, doctor, retrain, runs, sagemaker, search
@@ -38,3 +40,6 @@ app.add_typer(
     help="Searches, trials and final trainings as jobs of Amazon SageMaker.",
     epilog="Start with: nas sagemaker search --dry-run --data s3://bucket/leaves --role ROLE_ARN",
 )
+for verb in sorted(entry_points(group="nas.verbs"), key=lambda entry: entry.name):
+    # Packages that nas_core does not know bring their own verbs; what is loaded is a Typer.
+    app.add_typer(verb.load(), name=verb.name)

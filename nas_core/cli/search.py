@@ -134,6 +134,8 @@ def search(
         "seconds_column": seconds_column, "reuse": reuse,
     }  # fmt: skip
     space, options = combined(space, given, config, epochs)
+    if options.get("executor") == "ray":
+        say(f"looking for Ray at {options.get('address', 'this machine')} ...")
     with SearchProgress() as progress:
         result = run_search(space, on_trial=progress, on_executor=progress.watch, **options)
     finish(result, json)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nas_core.cloud import jobs
+from nas_core.cloud.adoption import Adoptable, adoptable
 from nas_core.cloud.client import s3, sagemaker
 from nas_core.cloud.failures import QUOTA, THROTTLED
 from nas_core.cloud.jobs import BackOff, JobState
@@ -77,7 +78,8 @@ class SageMakerExecutor:
         self._ready: deque[Pack] = deque()  # to be submitted, or submitted again
         self._jobs: list[Pack] = []  # submitted
         self._proven = False  # whether any job has run our code to its end
-        self._closed = False
+        self._closed = self._searched = False
+        self._found: list[Adoptable] = []  # packs of an earlier sitting
         self._pause = 0.0  # no submission before, on the monotonic clock
         self._busy = BackOff(work.run, 1.0, 60.0)
         self._told: set[str] = set()
@@ -139,6 +141,8 @@ class SageMakerExecutor:
 
     def _launch(self) -> None:
         """Submit at most one job, unless the service has asked for patience."""
+        if self._per_job > 1 and self._waiting:
+            self._adopt()
         if time.monotonic() < self._pause or len(self._jobs) >= self._workers:
             return
         if not self._ready and self._waiting:
@@ -160,6 +164,20 @@ class SageMakerExecutor:
         self._busy.reset()
         self._ready.popleft()
         self._jobs.append(pack)
+
+    def _adopt(self) -> None:
+        """Take over packs of an earlier sitting: trials may be packed differently this time."""
+        if not self._searched:
+            self._searched = True
+            least = min(job.trial for _, job in self._waiting)
+            self._found = adoptable(self._service, self._work.run, least)
+        for found in list(self._found):
+            taken = {job.trial: (spec, job) for spec, job in self._waiting if found.has(spec, job)}
+            if taken:
+                self._found.remove(found)
+                self._jobs.append(Pack(taken, found.attempt, name=found.name, adopted=True))
+                self._names[found.name] = True
+                self._waiting = deque(item for item in self._waiting if item[1].trial not in taken)
 
     def _create(self, pack: Pack) -> None:
         work = self._work

@@ -82,6 +82,25 @@ def test_a_job_is_found_again_and_not_paid_twice(make: Make, service: Any) -> No
 
 
 @pytest.mark.slow
+def test_trials_that_were_packed_otherwise_are_found_again(make: Make, service: Any) -> None:
+    """One job of trial 0, one of 1 and 2: a successor that gets all three together pays nothing."""
+    first = make(Echo(), trials_per_job=2)
+    first.submit(SPEC, Job(0, 0))
+    first.poll(0.0)
+    for trial in (1, 2):
+        first.submit(SPEC, Job(trial, trial))
+    first.poll(0.0)
+    first._end.detach()  # as if killed
+    assert len(service.jobs) == 2
+    second = make(Echo(), trials_per_job=2)
+    for trial in range(3):
+        second.submit(SPEC, Job(trial, trial))
+    results = collect(second, 3)
+    assert [results[trial].score for trial in range(3)] == [0.0, 0.001, 0.002]
+    assert service.count("CreateTrainingJob") == 2
+
+
+@pytest.mark.slow
 def test_closing_stops_the_jobs_and_what_was_stopped_is_run_again(make: Make, service: Any) -> None:
     service.grace = 1.0
     first = make(Faulty("sleep_forever"))

@@ -27,17 +27,16 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_loop_learns_logs_and_goes_on_from_its_brain(tmp_path: Path) -> None:
+def test_the_loop_learns_logs_and_saves_its_brain(tmp_path: Path) -> None:
     script = str(EXAMPLES / "own_loop.py")
     asked = ("--task", "generated-digits", "--epochs", "6", "--folder", "run")
     assert "the agent began anew" in python(script, *asked, cwd=tmp_path)
-    assert "the agent went on from its brain" in python(script, *asked, cwd=tmp_path)
-    assert json.loads((tmp_path / "run" / "brain" / "manifest.json").read_text())["generation"] == 2
+    assert (tmp_path / "run" / "brain" / "manifest.json").exists()
     assert list((tmp_path / "run" / "fit").rglob("events.*"))
 
 
 @pytest.mark.slow
-def test_the_notebook_runs(tmp_path: Path) -> None:
+def test_the_notebook_runs_and_its_second_run_goes_on_from_the_brain(tmp_path: Path) -> None:
     cells = json.loads((EXAMPLES / "own_loop.ipynb").read_text())["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     lines = [line for line in "\n".join(code).splitlines() if not line.startswith("%")]
@@ -46,7 +45,9 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     )
     (tmp_path / "notebook.py").write_text(small)
     python("notebook.py", cwd=tmp_path)
-    assert (tmp_path / "runs" / "notebook" / "brain" / "manifest.json").exists()
+    manifest = json.loads((tmp_path / "runs" / "notebook" / "brain" / "manifest.json").read_text())
+    assert manifest["generation"] == 2
+    assert manifest["state"]["optimizer"]["counts"][1] == 4  # decisions of both runs
 
 
 @pytest.mark.slow

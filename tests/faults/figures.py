@@ -62,7 +62,7 @@ def steps() -> list[Step]:
         Step("saves", 0.2 * saves, lambda: exact.figure_saves(saves)),
         Step("planted", 60, exact.figure_planted),
         Step("kills", 1.5 * kills, lambda: exact.figure_kills(kills)),
-        Step("ray kills", 60, lambda: cluster.figure_ray_kills(1)),
+        Step("ray kills", 150, lambda: cluster.figure_ray_kills(1)),
         Step("two workers", 120, lambda: cluster.figure_two_workers(6, 200)),
         Step("simulated workers", 20, lambda: cluster.figure_simulated_workers(2000)),
         Step("archives", 5, hostile.figure_archives),

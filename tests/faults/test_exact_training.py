@@ -1,12 +1,14 @@
 """A training that is stopped and goes on ends exactly as one that never stopped: difference 0.0."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from tiny_data import write_tiny
 
+from nas_core.cli.progress import SearchProgress
 from nas_core.spec import Block, Cell, CellSpec, ChainSpec
 from nas_core.trainer import checkpoint, training
 from nas_core.trainer.base import Job, Status
@@ -152,6 +154,26 @@ def test_the_second_rung_of_the_ladder(tiny, tmp_path, monkeypatch):
     found, parts = outcome(tiny, recipe, CHAIN, tmp_path, "parts")
     assert found == whole
     assert largest(weights, parts) == 0.0
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(tiny, tmp_path, capsys):
+    recipe = replace(RECIPE, epochs=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(checkpoint.VARIABLE, "1e9")
+        whole, weights = outcome(tiny, recipe, CHAIN, tmp_path, "whole")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        dies_after(patch, 2)
+        outcome(tiny, recipe, CHAIN, tmp_path, "parts")
+    max((tmp_path / "checkpoints" / "parts").glob("*.npz")).write_bytes(b"")
+    found, parts = outcome(tiny, recipe, CHAIN, tmp_path, "parts")
+    assert len(found.warnings) == 1
+    assert "is damaged" in found.warnings[0]
+    assert f"nas: {found.warnings[0]}" in capsys.readouterr().err
+    assert (found.score, found.curve) == (whole.score, whole.curve)
+    assert largest(weights, parts) == 0.0
+    row = SimpleNamespace(number=4, result_json='"warnings"', result=found)
+    SearchProgress()._warn(row)
+    assert capsys.readouterr().err == f"trial 5: {found.warnings[0]}\n"
 
 
 def test_another_training_does_not_see_the_checkpoints(tiny, tmp_path):

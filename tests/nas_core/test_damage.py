@@ -57,7 +57,8 @@ def edit(folder, *statements, name=DATABASE):
     database.close()
 
 
-VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(
+FLOATS = st.floats(allow_nan=False).map(lambda value: value + 0.0)  # as SQLite returns them
+VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | FLOATS | st.text(
     st.characters(exclude_characters="\0", exclude_categories=("Cs",))
 ) | st.binary()  # fmt: skip
 

@@ -5,16 +5,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fault_trainers import SPEC
 from figures import Figure
 from ray_kills import ray_kills
 from tiny_data import write_tiny
 
 import nas_core.api
 from nas_core.executors.process import ProcessExecutor
+from nas_core.spec import ChainSpec
 from nas_core.trainer.base import Job, Status
 from nas_core.trainer.keras_trainer import KerasTrainer
 from nas_core.trainer.recipe import QUICK
+
+CHILD = ChainSpec.from_text("[C(32,3,1), C(32,3,1), P(2,2), SM(3)]")
 
 
 def figure_ray_kills(rounds: int) -> Figure:
@@ -67,7 +69,7 @@ def _run(executor: ProcessExecutor, trials: range) -> None:
     waiting, running = list(trials), 0
     while waiting or running:
         while waiting and running < executor.slots:
-            executor.submit(SPEC, Job(waiting.pop(0), seed=1))
+            executor.submit(CHILD, Job(waiting.pop(0), seed=1))
             running += 1
         for item in executor.poll(5.0):
             if item.result.status is not Status.OK:

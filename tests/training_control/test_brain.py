@@ -115,7 +115,7 @@ def test_a_crash_before_the_manifest_leaves_the_last_brain(
 
 def test_a_frozen_copy_only_acts(tmp_path: Path) -> None:
     brains.save(tmp_path / "a", a_brain())
-    brains.copy_frozen(tmp_path / "a", tmp_path / "b")
+    brains.save(tmp_path / "b", brains.frozen(brains.load(tmp_path / "a")))
     assert brains.load(tmp_path / "b").learner == {}
     np.testing.assert_array_equal(brains.load(tmp_path / "b").policy["w0"], a_brain().policy["w0"])
 

@@ -26,6 +26,7 @@ class Difference:
         probability: Of improvement: share of paired trainings that the first wins, ties half,
             averaged over tasks.
         pairs: Number of paired trainings.
+        seeds: Of the task that has the fewest.
     """
 
     value: float
@@ -33,6 +34,7 @@ class Difference:
     high: float
     probability: float
     pairs: int
+    seeds: int
 
 
 def interquartile_means(samples: np.ndarray) -> np.ndarray:
@@ -95,7 +97,8 @@ def difference(ours: Strata, theirs: Strata) -> Difference:
     low, high = interval(resampled(ours, drawn) - resampled(theirs, drawn))
     value = interquartile_mean(np.concatenate(ours)) - interquartile_mean(np.concatenate(theirs))
     wins = [probability_above(a, b) for a, b in zip(ours, theirs, strict=True)]
-    return Difference(value, low, high, float(np.mean(wins)), sum(map(len, ours)))
+    sizes = [len(scores) for scores in ours]
+    return Difference(value, low, high, float(np.mean(wins)), sum(sizes), min(sizes))
 
 
 def _check(strata: Strata) -> None:

@@ -4,8 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +18,13 @@ from training_control.controls import ControlSet, Hyperparameters
 from training_control.policy import FrozenPolicy
 from training_control.schedules import SCHEDULES, Options, get_schedule
 from training_control.schema import controls_of
-from training_control.session import Session
 from training_control.tasks.base import Task
+
+if TYPE_CHECKING:
+    from training_control.session import Session
 
 SCHEDULE = "schedule"  # parameter of the searches: which schedule
 WARM_UP = 0.05  # share of the steps over which ScheduleFreeAdamW's rate rises
-NO_OPTIONS: Options = MappingProxyType({})
 
 
 class Bench:
@@ -42,14 +42,14 @@ class Bench:
         self._optimizers = tuple(dict.fromkeys((task.start.optimizer, *optimizers)))
 
     @functools.cached_property
-    def session(self) -> Session:
+    def session(self) -> "Session":
         """The session with the task's optimizer."""
         from training_control.env import open_session
 
         return open_session(self.task, self._optimizers)
 
     @functools.cached_property
-    def schedule_free(self) -> Session:
+    def schedule_free(self) -> "Session":
         """The session with ScheduleFreeAdamW."""
         from training_control.schedule_free import ScheduleFreeSession
 
@@ -105,7 +105,7 @@ class Method:
 
     name: str
     train: Callable[[Run], Outcome]
-    options: Options = NO_OPTIONS
+    options: Options = field(default_factory=dict)
     design: str = "rates"
     identity: str = ""
 

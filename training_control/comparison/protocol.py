@@ -52,7 +52,7 @@ class Protocol:
     tuning: int = 6
     decisions: int = 30
     rates: tuple[float, ...] = RATES
-    rate_seeds: int = 3
+    rate_seeds: int = 5
     epochs: float | None = None
 
     def __post_init__(self) -> None:

@@ -117,6 +117,7 @@ def _figures(pair: Any) -> Pair:
         "ci_high": pair.high,
         "probability_of_improvement": pair.probability,
         "pairs": pair.pairs,
+        "seeds": pair.seeds,
     }
 
 

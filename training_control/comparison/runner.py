@@ -32,7 +32,7 @@ from training_control.controls import ControlSet
 from training_control.metrics import Evaluation
 from training_control.tasks.base import Task
 
-Report = Callable[[str, int, int], None]  # what has just been done, done, in all
+Report = Callable[[str, int, int, bool], None]  # what, done, in all, whether it is new
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Comparison:
         protocol: Protocol,
         agents: Sequence[Agent],
         folder: Path,
-        on_training: Report = lambda what, done, total: None,
+        on_training: Report = lambda what, done, total, new: None,
     ) -> None:
         """Describe it; nothing is read before `run`.
 
@@ -170,12 +170,12 @@ class Comparison:
     def _train(self, desk: Desk, method: Method, candidate: Candidate, seed: int) -> Record:
         """Return a finished training; do it if it is missing. Tuning leaves the test split shut."""
         request = self._request(desk, method, candidate, seed)
-        record = desk.records.get(request.key)
-        if record is None:
-            record = self._trained(desk, method, request)
+        known = desk.records.get(request.key)
+        record = self._trained(desk, method, request) if known is None else known
+        if known is None:
             desk.records.add(record)
         self._done += 1
-        self._report(f"{request.task} {method.name}", self._done, self.total)
+        self._report(f"{request.task} {method.name}", self._done, self.total, known is None)
         return record
 
     def _request(self, desk: Desk, method: Method, candidate: Candidate, seed: int) -> Request:

@@ -4,6 +4,8 @@ from typing import Any
 
 from nas_core.cli.output import number, table
 
+FEWEST_SEEDS = 5
+
 
 def text(said: dict[str, Any]) -> str:
     """Return everything in `report.summary`'s values that fits on a screen."""
@@ -82,7 +84,9 @@ def _pairs(said: dict[str, Any]) -> str:
 
 
 def verdict(pair: dict[str, Any]) -> str:
-    """Return what an interval allows to claim."""
+    """Return what an interval allows to claim; of few seeds it is too narrow to allow anything."""
+    if pair["seeds"] < FEWEST_SEEDS:
+        return "too few seeds to tell"
     if pair["ci_low"] > 0:
         return "a is better"
     return "b is better" if pair["ci_high"] < 0 else "no difference shown"

@@ -4,14 +4,16 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from nas_core.trainer import runtime  # noqa: F401  # sets what TensorFlow reads when it starts
 from training_control.controls import ControlSet, Hyperparameters
-from training_control.episode import LOST, Episode
 from training_control.metrics import Evaluation
-from training_control.session import Progress, Session
+
+if TYPE_CHECKING:
+    from training_control.session import Progress, Session
 
 Plan = Callable[[float, Sequence[float]], Hyperparameters]
 Choose = Callable[[np.ndarray], Any]
@@ -29,7 +31,7 @@ class Outcome:
         final: Validation at the end; None if the training is lost.
         test: Test split at the end; None if it was not opened or the training is lost.
         examples: Training examples seen, rolled back ones among them.
-        seconds: Wall-clock time of the whole training.
+        seconds: Wall-clock time from the first evaluation to the last one on validation.
         agent_seconds: The part of it that is neither training nor evaluation: deciding, copies.
         interventions: Decisions that changed something.
         rolled_back: Whether each interval was undone.
@@ -72,7 +74,7 @@ class Stopwatch:
         seconds: Of training and evaluation so far.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: "Session") -> None:
         """Start at zero."""
         self.session, self.seconds = session, 0.0
 
@@ -80,7 +82,7 @@ class Stopwatch:
         """Return everything else as the session has it."""
         return getattr(self.session, name)
 
-    def train(self, examples: int) -> Progress:
+    def train(self, examples: int) -> "Progress":
         """Train, and count."""
         started = time.perf_counter()
         progress = self.session.train(examples)
@@ -96,7 +98,7 @@ class Stopwatch:
 
 
 def scheduled(
-    session: Session, start: Hyperparameters, seed: int, budget: Budget, plan: Plan
+    session: "Session", start: Hyperparameters, seed: int, budget: Budget, plan: Plan
 ) -> Outcome:
     """Train under a schedule. Nothing is rolled back: a loss that is not finite ends it.
 
@@ -107,9 +109,9 @@ def scheduled(
         budget: How long.
         plan: (part of the budget that is used, validation losses so far) -> hyperparameters.
     """
-    began = time.perf_counter()
     watch = Stopwatch(session)
     session.reset(seed, start)
+    began = time.perf_counter()
     now = watch.evaluate()
     outcome, examples, changed, crashed = Outcome(losses=[now.loss]), 0, 0, False
     for number in range(budget.decisions):
@@ -127,7 +129,7 @@ def scheduled(
 
 
 def steered(
-    session: Session,
+    session: "Session",
     start: Hyperparameters,
     seed: int,
     budget: Budget,
@@ -144,10 +146,12 @@ def steered(
         controls: What the agent turns.
         choose: Observation float32 [features] -> action of `controls.space()`.
     """
-    began = time.perf_counter()
+    from training_control.episode import LOST, Episode
+
     watch = Stopwatch(session)
     session.reset(seed, start)
-    episode = Episode(cast(Session, watch), budget.interval, controls.names, (), None)
+    began = time.perf_counter()
+    episode = Episode(cast("Session", watch), budget.interval, controls.names, (), None)
     outcome, examples = Outcome(losses=[episode.info()["validation_loss"]]), 0
     observation = episode.observe(0.0)
     for number in range(budget.decisions):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 import numpy as np
 
@@ -56,8 +56,7 @@ def first_candidates(method: Method, trainings: int) -> list[Candidate]:
         return _grid(trainings)
     if method.design == "random":
         return _random(trainings)
-    coarse = trainings - trainings // 3
-    return [Candidate(rate, usual(method.options)) for rate in rates(coarse)]
+    return [Candidate(rate, usual(method.options)) for rate in rates(_coarse(trainings))]
 
 
 def next_candidates(method: Method, trainings: int, best: Candidate) -> list[Candidate]:
@@ -70,13 +69,19 @@ def next_candidates(method: Method, trainings: int, best: Candidate) -> list[Can
         Candidate(best.initial_lr, {**best.parameters, name: value})
         for name, value in others(method.options)
     ][:left]
-    coarse = rates(trainings - trainings // 3)
-    factor = (coarse[1] / coarse[0]) ** 0.5
-    between = [
-        Candidate(_neat(best.initial_lr * factor**power), best.parameters)
-        for power in _odd_powers(left - len(varied))
-    ]
-    return varied + between
+    between = _between(rates(_coarse(trainings)), best.initial_lr)[: left - len(varied)]
+    return varied + [Candidate(rate, best.parameters) for rate in between]
+
+
+def _coarse(trainings: int) -> int:
+    return max(FEWEST, trainings - trainings // 3)
+
+
+def _between(grid: Sequence[float], best: float) -> list[float]:
+    """Return the middles between a grid's rates, those next to the best first."""
+    middles = [float(np.sqrt(low * high)) for low, high in pairwise(grid)]
+    near = sorted(middles, key=lambda rate: (round(abs(np.log(rate / best)), 6), -rate))
+    return [_neat(rate) for rate in near]
 
 
 def rates(count: int) -> list[float]:
@@ -129,11 +134,6 @@ def _random(trainings: int) -> list[Candidate]:
         }
         found.append(Candidate(rate, {SCHEDULE: name, **drawn}))
     return found
-
-
-def _odd_powers(count: int) -> list[int]:
-    """Return 1, -1, 3, -3, ..."""
-    return [(1 + 2 * (k // 2)) * (-1) ** k for k in range(count)]
 
 
 def _neat(rate: float) -> float:

@@ -109,8 +109,12 @@ def _convolved(x: Any, filters: int, kernel: int, stride: int, active: bool = Tr
 
 def _residual(x: Any, filters: int, stride: int) -> Any:
     branch = _convolved(_convolved(x, filters, 3, stride), filters, 3, 1, active=False)
-    if stride > 1 or x.shape[-1] != filters:
-        x = _convolved(x, filters, 1, stride, active=False)
+    if stride > 1:
+        # The pixels that a 1x1 convolution of this stride reads. oneDNN's own (TensorFlow 2.21)
+        # writes outside its memory where the number of examples varies.
+        x = layers.MaxPooling2D(1, stride, padding="same")(x)
+    if x.shape[-1] != filters:
+        x = _convolved(x, filters, 1, 1, active=False)
     return layers.ReLU()(layers.Add()([x, branch]))
 
 

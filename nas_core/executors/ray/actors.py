@@ -143,11 +143,10 @@ class Actors:
             UsageError: It has stayed so for some looks, in which others could have joined.
         """
         problem = too_small(machines, self._settings)
-        if problem is None:
+        if problem is None and machines:
             self._small = -sys.maxsize  # has been large enough: what has left may come back
-            return
         self._small += 1
-        if self._small >= MOST_SMALL:
+        if problem is not None and self._small >= MOST_SMALL:
             raise problem
 
     def _start(self, host: Host) -> None:
@@ -263,9 +262,8 @@ class Actors:
             self._tell({"ticket": task.ticket, "result": json.dumps(result)})
 
     def _tell_state(self, *, always: bool) -> None:
-        pool = self._pool
-        state = {"nodes": len(pool.members), "slots": pool.slots, "busy": pool.busy}
-        state["left_out"] = len(self._left_out)
+        pool, left_out = self._pool, len(self._left_out)
+        state = {"nodes": len(pool.members), "slots": pool.slots, "left_out": left_out}
         if always or state != self._state:  # always: a sign of life
             self._tell({"state": state})
         self._state = state

@@ -77,8 +77,8 @@ class RayExecutor:
     def state(self) -> str:
         """Return one short line about nodes and busy slots."""
         nodes, slots = self._state.get("nodes", 0), self._state.get("slots", 0)
-        left_out = self._state.get("left_out", 0)
-        line = f"{nodes} node{'' if nodes == 1 else 's'}, {self._state.get('busy', 0)}/{slots} busy"
+        left_out, busy = self._state.get("left_out", 0), min(len(self._running), slots)
+        line = f"{nodes} node{'' if nodes == 1 else 's'}, {busy}/{slots} busy"
         return line if left_out == 0 else f"{line}, {left_out} left out"
 
     def submit(self, spec: Spec, job: Job) -> None:

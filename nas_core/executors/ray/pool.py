@@ -56,11 +56,6 @@ class Pool:
         """Trials that may run at once."""
         return sum(member.slots for member in self.members.values())
 
-    @property
-    def busy(self) -> int:
-        """Trials that run."""
-        return sum(len(member.running) for member in self.members.values())
-
     def submit(self, task: Task) -> None:
         """Let a trial wait for a free slot."""
         self._waiting.append(task)

@@ -38,15 +38,17 @@ def unlike(node: str, there: Mapping[str, str], here: Mapping[str, str]) -> NasE
 def broken(node: str, error: Exception) -> NasError | None:
     """Return what is wrong with a node whose code has raised; None if the node was lost instead."""
     cause = getattr(error, "cause", None)  # Ray's wrapper of what was raised there
-    text = str(error)
-    _, named, rest = text.partition("No module named '")
-    if not named and not isinstance(cause, Exception):
+    _, named, rest = str(error).partition("No module named '")
+    if named:
+        return UsageError(
+            f"expected the same packages on the node {node} as here, received no module "
+            f"{rest.partition(chr(39))[0]!r}: {INSTALL} there, and make your own modules importable"
+        )
+    if not isinstance(cause, Exception):
         return None
-    line = describe(cause) if isinstance(cause, Exception) else text
-    line = f"no module {rest.partition(chr(39))[0]!r}" if named else " ".join(line.split())[:300]
-    return UsageError(
-        f"expected the same packages on the node {node} as here, received {line}: {INSTALL} there, "
-        "and make your own modules importable"
+    line = " ".join(describe(cause).split())[:300]
+    return RunError(
+        f"expected the node {node} to take trials, received {line}: look at its disk and memory"
     )
 
 

@@ -123,7 +123,7 @@ def test_every_node_with_room_takes_its_share(world: Callable[..., World]) -> No
     it.started(it.made[0])
     it.started(it.made[1])
     assert sorted(it.pushed(it.made[0]) + it.pushed(it.made[1])) == [100, 101, 102, 103, 104]
-    assert it.state() == {"nodes": 2, "slots": 5, "busy": 5, "left_out": 0}
+    assert it.state() == {"nodes": 2, "slots": 5, "left_out": 0}
     it.finish(it.made[1].pull, answer_of(it.pushed(it.made[1])[0]))
     assert len(it.pushed(it.made[1])) == 3
     assert len(it.made[1].pull.calls) == 2  # asked again
@@ -149,7 +149,7 @@ def test_a_lost_worker_is_replaced_and_its_trials_run_again(world: Callable[...,
     it.submit(0, 1)
     it.finish(it.made[0].pull, DIED)
     assert it.made[0].ended
-    assert it.state() == {"nodes": 0, "slots": 0, "busy": 0, "left_out": 0}
+    assert it.state() == {"nodes": 0, "slots": 0, "left_out": 0}
     it.machines(a=2)
     it.started(it.made[1])
     assert it.pushed(it.made[1]) == [100, 101]
