@@ -15,6 +15,7 @@ from nas_core.errors import UsageError
 from nas_core.executors.base import Executor
 from nas_core.executors.machine import cores, gpus
 from nas_core.files import as_read_back
+from nas_core.generations import COPY
 from nas_core.interrupts import gentle_interrupts
 from nas_core.loop import SearchLoop, Settings, Stop
 from nas_core.plan import CLUSTER_WORKERS, CUSTOM, Plan, versions
@@ -307,7 +308,7 @@ def _control(
 ) -> dict[str, Any]:
     """Give the control agent the same seed, budget and trainer; finish it if it was begun."""
     parts = assemble(plan, own)
-    if (folder / DATABASE).exists():
+    if (folder / DATABASE).exists() or (folder / COPY).exists():
         store = RunStore.open(folder, write=True)
     else:
         store = RunStore.create(folder, _config(plan, parts))

@@ -5,6 +5,7 @@ file in use is damaged, a writer goes back to the copy; what was committed since
 with the same result, as a run is a function of its seed.
 """
 
+import json
 import logging
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 from nas_core.database import DATABASE, connect, distrust, one_line
 from nas_core.errors import DamageError, RunError
 from nas_core.files import atomic_open, write_with
+from nas_core.records import readable, trial_row
 from nas_core.rows import COLUMNS, FORMAT, broken, format_of, migrate, seal
 
 COPY = f"{DATABASE}.1"
@@ -41,6 +43,23 @@ def check(folder: Path, database: sqlite3.Connection, tables: tuple[str, ...]) -
         for table in tables:
             for key in broken(database, table):
                 raise DamageError(f"{folder / DATABASE} is damaged (table {table}, row {key!r})")
+
+
+def _check_meaning(folder: Path, database: sqlite3.Connection) -> None:
+    """Refuse rows whose checksums are right and that cannot be read all the same.
+
+    Raises:
+        DamageError: A trial or a setting is none.
+    """
+    with one_line(folder):
+        columns = ", ".join(COLUMNS["trials"])
+        for values in database.execute(f"SELECT {columns} FROM trials"):  # noqa: S608
+            with readable(f"trial {values[0]} of {folder / DATABASE}"):
+                row = trial_row(values)
+                row.spec, row.status is None or row.result  # noqa: B018  # both are read here
+        for key, value in database.execute("SELECT key, value FROM meta"):
+            with readable(f"{key} of {folder / DATABASE}"):
+                json.loads(value)
 
 
 def back_up(folder: Path, database: sqlite3.Connection) -> None:
@@ -101,6 +120,7 @@ def _trials_in_copy(folder: Path) -> int | None:
             if format_of(copy) != FORMAT:
                 return None
             check(folder, copy, tuple(COLUMNS))
+            _check_meaning(folder, copy)
             return int(copy.execute("SELECT COUNT(*) FROM trials").fetchone()[0])
     except RunError:
         return None
@@ -154,6 +174,7 @@ def intact(folder: Path) -> sqlite3.Connection:
             with one_line(folder):
                 seal(connection)
         check(folder, connection, ("meta", "trials", "events"))
+        _check_meaning(folder, connection)
     except BaseException:
         connection.close()
         raise

@@ -194,9 +194,7 @@ class SearchLoop:
                 self._running.add(number)
 
     def _stops(self, number: int) -> Stops:
-        """Return what a child must reach, by what was known when it was proposed, so that it does
-        not depend on the order in which others finish.
-        """
+        """Return what a child must reach: by what was known when it was proposed, in any order."""
         known = self._ledger.trials[number].known
         if not self._settings.stop_early or known is None:
             return ()

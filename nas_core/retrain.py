@@ -10,6 +10,7 @@ from typing import Any
 
 from nas_core.artefacts import note
 from nas_core.assembly import DATA_ROOT, recipe_of
+from nas_core.database import one_line
 from nas_core.datasets import DatasetInfo, resolve
 from nas_core.errors import RunError, UsageError
 from nas_core.evaluation import check_model
@@ -94,8 +95,9 @@ def retrain(
     plan = plan if workers is None else replace(plan, workers=workers)
     results = train_all(plan, trainings, wanted.recipe, info, on_line)
     outcome = tested_outcome(run, wanted.candidates, trainings, results, info)
-    write_json(run / OUTCOME, outcome)
-    note(run, run / OUTCOME)
+    with one_line(run):
+        write_json(run / OUTCOME, outcome)
+        note(run, run / OUTCOME)
     return outcome
 
 

@@ -117,8 +117,11 @@ def format_of(database: sqlite3.Connection) -> int | None:
     """Return the format whose tables a database has, exactly these; None where it has others.
 
     A foreign file's views and triggers would run when they are read: so it is refused unread.
+    SQLite's own tables (of ANALYZE) do not count. Later formats set `user_version` to their number.
     """
-    rows = database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+    rows = database.execute(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*'"
+    )
     found = sorted(sql for (sql,) in rows)
     return next((n for n, schema in _SCHEMAS.items() if sorted(schema) == found), None)
 

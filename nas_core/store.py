@@ -195,6 +195,16 @@ class RunStore:
         if time.monotonic() - self._copied > COPY_SECONDS:
             self._back_up()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have everything that is read inside belong together, though a search goes on."""
+        with one_line(self.folder):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
     def _commit(self) -> None:
         try:
             self._db.execute("COMMIT")

@@ -110,7 +110,7 @@ def _rows(database: sqlite3.Connection) -> Iterator[Finding]:
 
 def _story(folder: Path) -> Iterator[Finding]:
     """Yield what cannot have happened."""
-    with RunStore.open(folder) as store:
+    with RunStore.open(folder) as store, store.snapshot():
         rows, memory = store.trials(), store.memory()
         if not isinstance(store.config.get("plan"), dict):
             yield Finding("meta config", "no plan of the search", RESUME)
@@ -155,7 +155,8 @@ def _impossible(row: TrialRow, rows: dict[int, TrialRow]) -> Iterator[str]:
 
 def _contradictions(row: TrialRow) -> Iterator[str]:
     """Yield where a trial's values contradict the specification and the result that they are of."""
-    if row.spec.digest != row.digest:
+    version, same = row.digest.partition(":")[0], row.spec.digest == row.digest
+    if not same and row.spec.digest.startswith(f"{version}:"):
         yield "its specification has another digest"
     score = row.result.score if row.result_json is not None else None
     if (row.status is Status.OK) != (row.score is not None) or row.score != score:

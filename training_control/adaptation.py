@@ -13,8 +13,9 @@ class Adaptation:
     """Counters that move with each reward.
 
     While interventions are followed by larger rewards than letting the training go on, the
-    threshold falls, else it rises. While rewards lie above their long average, the agent learns
-    less often; while they lie below, more often and longer.
+    threshold falls, else it rises (what has not happened yet counts as the long average). While
+    rewards lie above their long average, the agent learns less often; while they lie below, more
+    often and longer.
 
     Attributes:
         threshold: Probability of intervening from which on the agent does, in [0.05, 0.95].
@@ -42,10 +43,14 @@ class Adaptation:
             self.with_action = _mix(self.with_action, reward, FAST)
         else:
             self.without = _mix(self.without, reward, FAST)
-        if self.with_action is None or self.without is None:
+        self._move_threshold()
+
+    def _move_threshold(self) -> None:
+        acting = self.slow if self.with_action is None else self.with_action
+        waiting = self.slow if self.without is None else self.without
+        if acting is None or waiting is None or acting == waiting:
             return
-        pays = self.with_action > self.without
-        moved = self.threshold + (-THRESHOLD_STEP if pays else THRESHOLD_STEP)
+        moved = self.threshold + (-THRESHOLD_STEP if acting > waiting else THRESHOLD_STEP)
         self.threshold = min(max(moved, THRESHOLDS[0]), THRESHOLDS[1])
 
     def _move_frequency(self) -> None:

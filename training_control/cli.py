@@ -291,8 +291,10 @@ class _Trainings:
         if now - self._last < QUIET_SECONDS and done < total:
             return
         self._last = now
-        left = (now - self._started) / self._new * (total - done) if self._new > 0 else 0.0
-        say(f"{done}/{total} trainings  {duration(left)} left  ({what})")
+        left = "done before"
+        if self._new > 0:
+            left = f"{duration((now - self._started) / self._new * (total - done))} left"
+        say(f"{done}/{total} trainings  {left}  ({what})")
 
 
 class _Rounds:

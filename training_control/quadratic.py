@@ -31,12 +31,12 @@ FEATURES = ("progress", "rate", "loss", "slope", "previous_slope")
 BOUND = 10.0
 
 
-def advance(moments: np.ndarray, rate: float, steps: int = 1) -> np.ndarray:
+def advance(moments: np.ndarray, rate: float | np.ndarray, steps: int = 1) -> np.ndarray:
     """Return the second moments after `steps` steps at one rate, in closed form.
 
     Args:
-        moments: E[theta_i^2], float64 [DIMENSION].
-        rate: Learning rate in [0, 2), where every coordinate stays finite.
+        moments: E[theta_i^2], float64 [..., DIMENSION].
+        rate: Learning rate in [0, 2), where every coordinate stays finite; or several, [..., 1].
         steps: At least 0.
     """
     shrink = (1 - rate * CURVATURES) ** 2
@@ -55,27 +55,23 @@ def expected_start() -> np.ndarray:
     return np.full(DIMENSION, START)
 
 
-def follow(rates: np.ndarray) -> float:
-    """Return the final loss of a schedule from the expected start.
-
-    Args:
-        rates: Learning rate of each step, float64 [steps].
-    """
-    moments = expected_start()
-    for rate in rates:
-        moments = advance(moments, float(rate))
-    return loss_of(moments)
-
-
 def best_constant() -> tuple[float, float]:
     """Return (final loss, rate) of the best constant schedule on the grid."""
-    return min((follow(np.full(STEPS, rate)), float(rate)) for rate in RATES)
+    return _best(advance(expected_start(), RATES[:, None], STEPS))
 
 
 def best_cosine() -> tuple[float, float]:
     """Return (final loss, first rate) of the best cosine to 0 on the grid."""
-    shape = (1 + np.cos(np.pi * np.arange(STEPS) / STEPS)) / 2
-    return min((follow(rate * shape), float(rate)) for rate in RATES)
+    moments = np.tile(expected_start(), (len(RATES), 1))
+    for factor in (1 + np.cos(np.pi * np.arange(STEPS) / STEPS)) / 2:
+        moments = advance(moments, factor * RATES[:, None])
+    return _best(moments)
+
+
+def _best(moments: np.ndarray) -> tuple[float, float]:
+    losses = 0.5 * moments @ CURVATURES
+    best = int(np.argmin(losses))
+    return float(losses[best]), float(RATES[best])
 
 
 def greedy(horizon: int = 1) -> tuple[float, list[float]]:
@@ -87,8 +83,8 @@ def greedy(horizon: int = 1) -> tuple[float, list[float]]:
     moments, rates = expected_start(), list[float]()
     while len(rates) < STEPS:
         steps = min(horizon, STEPS - len(rates))
-        ends = [advance(moments, float(rate), steps) for rate in RATES]
-        best = int(np.argmin([loss_of(end) for end in ends]))
+        ends = advance(moments, RATES[:, None], steps)
+        best = int(np.argmin(ends @ CURVATURES))
         moments = ends[best]
         rates += [float(RATES[best])] * steps
     return loss_of(moments), rates

@@ -89,16 +89,7 @@ class Session:
         Raises:
             UsageError: Another backend than TensorFlow, or a model with another number of outputs.
         """
-        if keras.backend.backend() != "tensorflow":
-            raise UsageError(
-                "expected the Keras backend tensorflow to train under control, received "
-                f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
-            )
-        wanted = 1 if data.classes is None else data.classes
-        if model.output_shape[-1] != wanted:
-            raise UsageError(
-                f"expected a model with {wanted} outputs, received {model.output_shape[-1]}"
-            )
+        _check(model, data)
         self.model, self.data = model, data
         self.traces = 0  # how often the training step was traced
         self.hyperparameters = Hyperparameters()
@@ -122,6 +113,10 @@ class Session:
         shape = [None, *data.train.inputs.shape[1:]]
         inputs = [tf.TensorSpec(shape, data.train.inputs.dtype)]
         self._predict = tf.function(self._outputs, inputs, autograph=False, jit_compile=False)
+        # One call instead of one for each variable, before every interval.
+        self._copies = tf.function(lambda: [tf.identity(v) for v in self._all], autograph=False)
+        self._flat = tf.function(self._optimizer.flat, autograph=False)
+        self._forget = tf.function(self._forget_changed, autograph=False)
 
     @property
     def available(self) -> tuple[str, ...]:
@@ -169,12 +164,12 @@ class Session:
         """
         now = self.hyperparameters
         if (values.layers, values.units) != (now.layers, now.units) and self._stacks:
-            before = self._optimizer.flat()
+            before = self._flat()
             for number, stack in enumerate(self._stacks):
                 rng = generator(self._seed, "growth", self._growths, number)
                 stack.resize(values.layers, values.units, rng)
             self._growths += 1
-            self._optimizer.forget(tf.not_equal(before, self._optimizer.flat()))
+            self._forget(before)
         self._set(values)
         self.hyperparameters = values
 
@@ -220,7 +215,7 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of everything that training changes, but for the order of examples."""
-        return Snapshot(tuple(tf.identity(v) for v in self._all), self.hyperparameters)
+        return Snapshot(tuple(self._copies()), self.hyperparameters)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot of this session; the order of examples goes on."""
@@ -274,8 +269,25 @@ class Session:
         share = tf.minimum(1.0, taken / max(self._warm_up, 1))
         return loss, *self._optimizer.apply(gradients, share)
 
+    def _forget_changed(self, before: Any) -> None:
+        """Empty the slots of weights that differ from `before` [P]."""
+        self._optimizer.forget(tf.not_equal(before, self._optimizer.flat()))
+
     def _outputs(self, inputs: Any) -> Any:
         return tf.cast(self.model(inputs, training=False), tf.float32)
+
+
+def _check(model: keras.Model, data: TrainingData) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError(
+            "expected the Keras backend tensorflow to train under control, received "
+            f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+        )
+    wanted = 1 if data.classes is None else data.classes
+    if model.output_shape[-1] != wanted:
+        raise UsageError(
+            f"expected a model with {wanted} outputs, received {model.output_shape[-1]}"
+        )
 
 
 def _loss(outputs: Any, targets: Any, classes: int | None) -> Any:

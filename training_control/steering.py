@@ -123,7 +123,7 @@ class Steering:
         self.values = replace(self._before, learning_rate=lower)
         self._before, self._cooling = self.values, COOLDOWN
         if self._first is not None and not _finite(self._first):
-            self._first = None  # nothing to compare with yet
+            self._first, self._loss = None, 0.0  # nothing to compare with yet
         return Verdict(self.values, changes(failed, self.values), True, "rolled back")
 
     def _observe(self, seen: Seen, *, trouble: bool) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nas_core.cli.output import JsonFlag, command, count, number, print_json, table
+from nas_core.cli.output import JsonFlag, command, count, number, print_json, say, table
 from nas_core.errors import RunError, UsageError
 
 Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
@@ -27,8 +27,11 @@ def runs(
     found = sorted(folder.glob(f"*/{DATABASE}"), key=lambda path: -path.stat().st_mtime)
     rows = []
     for path in found:
-        with RunStore.open(path.parent) as store:
-            rows.append(summarise(store))
+        try:
+            with RunStore.open(path.parent) as store:
+                rows.append(summarise(store))
+        except RunError as error:  # the others are listed all the same
+            say(f"nas: {error}")
     if json:
         print_json({"runs": rows})
         return

@@ -59,7 +59,9 @@ def search(
         int | None, typer.Option(help="Proposals, credited repeats included.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Children at a time; one per core.")] = None,
-    executor: Annotated[Text, typer.Option(help="process, inline, simulated or ray.")] = None,
+    executor: Annotated[
+        Text, typer.Option(help="process, inline, simulated, ray or sagemaker.")
+    ] = None,
     address: Address = None,
     gpu_share: Annotated[
         float | None, typer.Option(help="GPUs of one child on a cluster, such as 0.5.")

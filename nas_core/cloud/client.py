@@ -131,6 +131,7 @@ def explained(wanted: str) -> Iterator[None]:
 def _client(service: str, region: str | None, mode: str) -> Any:
     import boto3
     from botocore.config import Config
+    from botocore.session import Session
 
     retries: dict[str, Any] = {"mode": mode}
     if "AWS_MAX_ATTEMPTS" not in os.environ:
@@ -144,4 +145,17 @@ def _client(service: str, region: str | None, mode: str) -> Any:
     )
     with explained(f"a client of {service}"):
         # A session of its own: making clients from the default one is not safe in threads.
-        return boto3.Session().client(service, region_name=region, config=config)
+        session = Session()
+        session.register_component(
+            "data_loader", _descriptions(session.get_config_variable("data_path"))
+        )
+        own = boto3.Session(botocore_session=session)
+        return own.client(service, region_name=region, config=config)
+
+
+@functools.lru_cache(maxsize=4)
+def _descriptions(data_path: str | None) -> Any:
+    """Return the descriptions of AWS's services, which take most of a client's time to read."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)

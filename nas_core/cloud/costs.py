@@ -153,28 +153,39 @@ def billed(rows: Iterable[Mapping[str, Any]], instance: str, prices: Prices) -> 
     """Return what jobs were billed.
 
     Args:
-        rows: ``job``, ``trials`` (numbers), ``status`` and ``billed_seconds`` of each, None while
-            the service does not know.
-        instance: Their type.
+        rows: ``job``, ``trials`` (numbers), ``status``, ``instance`` (None for the usual one) and
+            ``billed_seconds`` of each, None while the service does not know.
+        instance: The usual type.
         prices: The table.
 
     Returns:
-        ``instance``, ``currency``, ``prices``, ``jobs`` (each with ``money``), ``billed_seconds``,
-        ``money``, and ``trials``: a job's seconds shared by its trials, by number.
+        ``instance``, ``currency``, ``prices``, ``jobs`` (each with its ``money``),
+        ``billed_seconds``, ``money`` (None where a price is unknown), and ``trials``: a job's
+        seconds shared by its trials, by number.
     """
-    jobs = [{**row, "money": prices.money(instance, row["billed_seconds"] or 0.0)} for row in rows]
-    seconds = sum(row["billed_seconds"] or 0.0 for row in jobs)
+    jobs = [{**row, "money": _money(row, instance, prices)} for row in rows]
+    amounts = [row["money"] for row in jobs]
     trials: dict[str, float] = {}
     for row in jobs:
         for trial in row["trials"]:
-            share = (row["billed_seconds"] or 0.0) / len(row["trials"])
+            share = _seconds(row) / len(row["trials"])
             trials[str(trial)] = round(trials.get(str(trial), 0.0) + share, 1)
     return {
         "instance": instance,
         "currency": prices.currency,
         "prices": f"{prices.date}, {prices.source}",
-        "billed_seconds": seconds,
-        "money": prices.money(instance, seconds),
+        "billed_seconds": sum(map(_seconds, jobs)),
+        "money": None if None in amounts else round(sum(amounts), 4),
         "jobs": jobs,
         "trials": trials,
     }
+
+
+def _seconds(row: Mapping[str, Any]) -> float:
+    known = row["billed_seconds"]
+    return 0.0 if known is None else float(known)
+
+
+def _money(row: Mapping[str, Any], usual: str, prices: Prices) -> float | None:
+    own = row.get("instance")
+    return prices.money(usual if own is None else own, _seconds(row))

@@ -1,7 +1,7 @@
 """Containers of AWS with TensorFlow, by region; the same addresses that the SDK gives.
 
 Source: `sagemaker.core.image_uris`, version 3.27. Kept here so that a dry run needs no SDK; a test
-compares every address, and `submit` compares the one that it uses.
+compares every address, and `submit` refuses a job whose address is not the SDK's.
 """
 
 from nas_core.errors import UsageError

@@ -33,6 +33,7 @@ class JobState:
         billed: Seconds that are charged; None while the service does not know.
         hyperparameters: As they were submitted; empty where only a list was asked for.
         created: When it was submitted; None where the service does not say.
+        instance: Type of its instance; None where only a list was asked for.
     """
 
     name: str
@@ -42,6 +43,7 @@ class JobState:
     billed: int | None = None
     hyperparameters: dict[str, str] | None = None
     created: datetime | None = None
+    instance: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -76,6 +78,7 @@ def describe(client: Any, name: str) -> JobState | None:
         found.get("BillableTimeInSeconds"),
         found.get("HyperParameters", {}),
         found.get("CreationTime"),
+        found.get("ResourceConfig", {}).get("InstanceType"),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from nas_core.cloud.address import S3Address
 from nas_core.cloud.client import explained, s3, sagemaker
+from nas_core.cloud.images import PYTHON, TENSORFLOW
 from nas_core.cloud.objects import put_folder
 from nas_core.cloud.request import CODE, COMMAND, DRIVERS, REQUIREMENTS
 from nas_core.cloud.settings import Cloud
@@ -100,7 +101,7 @@ def _trainer(request: dict[str, Any], cloud: Cloud) -> Any:
         sagemaker_session=session,
         role=request["RoleArn"],
         base_job_name=request["TrainingJobName"],
-        training_image=request["AlgorithmSpecification"]["TrainingImage"],
+        training_image=_image(sdk, cloud),
         source_code=configs.SourceCode(source_dir=code, command=COMMAND, requirements=REQUIREMENTS),
         compute=configs.Compute(
             instance_type=resources["InstanceType"],
@@ -143,6 +144,21 @@ class _Sdk:
     trainer: Any
     session: Any
     retrieve: Any
+
+
+def _image(sdk: "_Sdk", cloud: Cloud) -> str:
+    """Return the container's address from the SDK; `_compare` refuses one that was not printed."""
+    if cloud.image is not None and "/" in cloud.image:
+        return cloud.image
+    image: str = sdk.retrieve(
+        "tensorflow",
+        cloud.region,
+        version=cloud.image or TENSORFLOW[0],
+        py_version=PYTHON,
+        instance_type=cloud.instance,
+        image_scope="training",
+    )
+    return image
 
 
 def _credentials() -> tuple[str | None, ...]:

@@ -41,6 +41,7 @@ class RunJob:
             "status": self.state.status,
             "secondary": self.state.secondary,
             "billed_seconds": self.state.billed,
+            "instance": self.state.instance,
             "reason": self.state.reason,
         }
 

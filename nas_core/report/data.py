@@ -1,6 +1,5 @@
 """All that a report shows, read once from a run folder; nothing is written there."""
 
-import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,14 +76,9 @@ def load(run: Path) -> ReportData:
         RunError: The folder holds no run, or its database is damaged.
     """
     notices: list[str] = []
-    try:
-        with RunStore.open(run) as store:
-            rows, events = store.trials(), store.events()
-            config, seconds = store.config, store.meta("seconds")
-    except sqlite3.DatabaseError as error:
-        raise RunError(
-            f"cannot read {run / DATABASE} ({error}): restore it from a copy, or try again"
-        ) from error
+    with RunStore.open(run) as store, store.snapshot():
+        rows, events = store.trials(), store.events()
+        config, seconds = store.config, store.meta("seconds")
     control, control_agent = _control(run / CONTROL, notices)
     return ReportData(
         run=run,
@@ -106,7 +100,7 @@ def _control(folder: Path, notices: list[str]) -> tuple[list[TrialRow] | None, s
     try:
         with RunStore.open(folder) as store:
             return store.trials(), str(_section(store.config, "plan").get("agent", "random"))
-    except (RunError, sqlite3.DatabaseError) as error:
+    except RunError as error:
         notices.append(f"The control run could not be read: {error}")
         return None, ""
 

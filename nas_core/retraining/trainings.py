@@ -9,6 +9,7 @@ from typing import Any
 
 from nas_core.artefacts import MODELS, note
 from nas_core.assembly import executor_for
+from nas_core.database import one_line
 from nas_core.datasets import DatasetInfo
 from nas_core.files import read_json, sha256_bytes, sha256_file, write_json
 from nas_core.plan import Plan
@@ -136,8 +137,10 @@ def _keep(training: Training, result: Result, info: DatasetInfo, recipe: Recipe)
         described["vocabulary"] = list(info.vocabulary())
     if inherited is not None:
         described["init_from"] = {"model": str(inherited.model), "sha256": inherited.sha256}
-    write_json(training.model.with_suffix(".json"), described)
-    note(training.model.parent.parent, training.model, training.model.with_suffix(".json"))
+    run, beside = training.model.parent.parent, training.model.with_suffix(".json")
+    with one_line(run):
+        write_json(beside, described)
+        note(run, training.model, beside)
     remove(training.checkpoint)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from nas_core.artefacts import note
+from nas_core.database import one_line
 from nas_core.datasets.test_split import record_opening
 from nas_core.files import read_json, write_json
 from nas_core.plan import Plan
@@ -34,11 +35,10 @@ def write_outcome(plan: Plan, store: RunStore) -> dict[str, float]:
     record_opening(store.folder, reason, table.path.name, table.source)
     row = table.space.row(best.spec)
     values = {name: float(column[row]) for name, column in report_values(table, wanted).items()}
-    write_json(
-        store.folder / OUTCOME,
-        {"trial": best.number, "text": best.text, "digest": best.digest, "columns": values},
-    )
-    note(store.folder, store.folder / OUTCOME)
+    found = {"trial": best.number, "text": best.text, "digest": best.digest, "columns": values}
+    with one_line(store.folder):
+        write_json(store.folder / OUTCOME, found)
+        note(store.folder, store.folder / OUTCOME)
     return values
 
 

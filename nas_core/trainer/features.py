@@ -27,11 +27,12 @@ def features(spec: Spec, image_shape: tuple[int, int, int]) -> tuple[dict[str, f
     """Return an architecture's features by name, and its cost.
 
     A chain has: depth (convolutions), width (mean log2 of filters), first and last (log2 of their
-    filters), kernel (mean of the kernels' larger sides), pools (pooling layers), field (log2 of the
-    receptive field over the image's side), map (log2 of the side that the head sees), head (log10
-    of the numbers that the classifier reads), average (1 with global average pooling), dense
-    (dense layers), dropout (highest rate), norm (share of convolutions with batch normalisation),
-    skips (joins).
+    filters), narrowest (log2 of the fewest), kernel (mean of the kernels' larger sides), area (mean
+    log2 of their pixels), dropped (dropout layers on the way through it that meets fewest), pools
+    (pooling layers), field (log2 of the receptive field over the image's side), map (log2 of the
+    side that the head sees), head (log10 of the numbers that the classifier reads), average (1 with
+    global average pooling), dense (dense layers), dropout (highest rate), norm (share of
+    convolutions with batch normalisation), skips (joins).
 
     Cells have: depth (weighted operations on the longest path through all cells), width (log2 of
     filters), separable, pool and identity (shares of all operations), spread (share of different
@@ -61,7 +62,10 @@ def _chain(spec: ChainSpec, image_shape: tuple[int, int, int], figures: Cost) ->
         "width": sum(logs) / len(logs),
         "first": logs[0],
         "last": logs[-1],
+        "narrowest": min(logs),
         "kernel": sum(_larger(layer.kernel) for layer in convs) / max(1, len(convs)),
+        "area": sum(log2(_area(layer.kernel)) for layer in convs) / max(1, len(convs)),
+        "dropped": float(_fewest_dropouts(spec)),
         "pools": float(sum(isinstance(layer, Pool) for layer in spec.layers)),
         "field": log2(_receptive_field(spec) / max(image_shape[:2])),
         "map": log2(_last_side(figures.shapes, image_shape)),
@@ -79,6 +83,19 @@ def _last_side(shapes: tuple[Shape, ...], image_shape: tuple[int, int, int]) -> 
     maps = [shape for shape in shapes if len(shape) == 3]
     height, width, _ = maps[-1] if maps else image_shape
     return max(height, width)
+
+
+def _area(kernel: tuple[int, int] | int) -> int:
+    return kernel * kernel if isinstance(kernel, int) else prod(kernel)
+
+
+def _fewest_dropouts(spec: ChainSpec) -> int:
+    """Return how many dropout layers no way from the image to the output avoids."""
+    fewest = {-1: 0}
+    for index, layer in enumerate(spec.layers):
+        before = min(fewest[source] for source in spec.sources(index))
+        fewest[index] = before + isinstance(layer, Dropout)
+    return fewest[len(spec.layers) - 1]
 
 
 def _receptive_field(spec: ChainSpec) -> int:

@@ -167,8 +167,9 @@ def train(
     best = _Best(model) if keep_best and recipe.score == "best" else None
     standing = _Standing(model, loop, best, generator(seed, "images", 0), size)
     rates = ladder_rates(recipe)
-    standing.controller = _controller(recipe, rates[0])
     found = None if checkpoints is None else checkpoints.load()
+    attempt = 0 if found is None else found.state["attempt"]
+    standing.controller = _controller(recipe, rates[attempt])
     if found is not None:
         standing.restore(found)
     while (outcome := _attempt(standing, pixels, recipe, rates, checkpoints, stops)) is None:

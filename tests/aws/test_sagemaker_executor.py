@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import training_container
 from executor_contract import ExecutorContract, Factory, collect, run, wait_for
 from fault_trainers import SPEC, Echo, Faulty
+from training_container import parts
 
 from nas_core.cloud.pack import Work
-from nas_core.errors import CloudError, RunError, UsageError
+from nas_core.errors import RunError, UsageError
 from nas_core.executors.base import Executor
 from nas_core.executors.sagemaker import SageMakerExecutor
 from nas_core.spec import ChainSpec
@@ -26,7 +28,7 @@ def make(service: Any, cloud: Any, code: str) -> Iterator[Make]:
     with ExitStack() as stack:
 
         def build(trainer: Any, workers: int = 2, name: str = "contract", **options: Any) -> Any:
-            work = Work(cloud, name, code)
+            work = Work(cloud, name, code, seconds_limit=options.pop("seconds_limit", None))
             executor = SageMakerExecutor(trainer, workers, work, look_seconds=QUICK, **options)
             return stack.enter_context(closing(executor))
 
@@ -101,6 +103,40 @@ def test_trials_that_were_packed_otherwise_are_found_again(make: Make, service: 
 
 
 @pytest.mark.slow
+def test_a_lost_instance_goes_on_with_the_trials_that_are_left(make: Make, service: Any) -> None:
+    executor = make(Faulty("sleep_forever", bad=(1,)), trials_per_job=2, seconds_limit=6.0)
+    for trial in (0, 1):
+        executor.submit(SPEC, Job(trial, trial))
+    executor.poll(0.0)
+    (job,) = service.jobs.values()
+    record = job.root / "start-1/checkpoints/trial-0.json"
+    wait_for(record.is_file)
+    bucket, prefix = parts(job.request["CheckpointConfig"]["S3Uri"])
+    wait_for(lambda: service._exists(bucket, f"{prefix}/trial-0.json"))
+    job.interruptions.append("KILL")
+    results = collect(executor, 2, 120)
+    assert [results[trial].status for trial in (0, 1)] == [Status.OK, Status.TIMEOUT]
+    assert job.starts == 2
+    again = job.root / "start-2/checkpoints/trial-0.json"
+    assert again.read_bytes() == record.read_bytes()
+    assert again.stat().st_mtime < (again.parent / "trial-1.json").stat().st_mtime - 5
+
+
+@pytest.mark.slow
+def test_a_job_without_root_has_another_opt_ml(
+    make: Make, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make test` needs no root: the uploaded bootstrap is led to a private folder."""
+    monkeypatch.setattr(training_container, "can_mount", lambda: False)
+    executor = make(Echo(), name="no-root")
+    executor.submit(SPEC, Job(1, 2))
+    result = collect(executor, 1)[1]
+    assert result.details is not None
+    (job,) = service.jobs.values()
+    assert result.details["model_path"] == str(job.root / "start-1/model/trial-1.keras")
+
+
+@pytest.mark.slow
 def test_closing_stops_the_jobs_and_what_was_stopped_is_run_again(make: Make, service: Any) -> None:
     service.grace = 1.0
     first = make(Faulty("sleep_forever"))
@@ -162,12 +198,3 @@ def test_sixteen_jobs_against_throttling_and_a_quota(make: Make, service: Any) -
     assert service.refusals["ThrottlingException"] > 0
     assert [line for line in said if "Service Quotas" in line and "fewer --workers" in line]
     assert len(said) <= 2  # once each
-
-
-def test_other_refusals_are_one_line_and_end_at_once(make: Make, service: Any) -> None:
-    service.expired = True
-    executor = make(MockTrainer())
-    executor.submit(SPEC, Job(0, 0))
-    with pytest.raises(CloudError, match="sign in again"):
-        executor.poll(1.0)
-    assert service.jobs == {}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from command_line import NAS, nas, nas_here
 from executor_contract import wait_for
-from s3_server import Owned, Server
+from owned_buckets import give
+from s3_server import CANARY, Server
 from tiny_data import write_tiny
 from training_service import TrainingService
 
@@ -47,6 +48,13 @@ def trials(run: Path) -> list[tuple[Any, ...]]:
             (row.number, row.digest, row.actions, row.status, row.score, row.reward)
             for row in store.trials()
         ]
+
+
+def secrets_in(*folders: Path) -> list[Path]:
+    """Return the files (logs, databases, reports, whole jobs) that hold the secret key."""
+    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert len(paths) > 100  # there was something to look through
+    return [path for path in paths if CANARY.encode() in path.read_bytes()]
 
 
 def start(folder: Path, *arguments: Any) -> subprocess.Popen[bytes]:
@@ -173,6 +181,9 @@ def test_a_driver_killed_between_submit_and_record_pays_nothing_twice(
     rows = status(here / "R")
     assert {trial for row in rows for trial in row.trials} <= set(range(6))
     assert {row.state.status for row in rows} == {"Completed"}
+    nas("report", "R", "--no-comparison", cwd=here)
+    assert (here / "R/report.html").is_file()
+    assert not secrets_in(here, service.folder)
 
 
 def test_sweep_stops_what_a_killed_driver_left_and_resume_goes_on(
@@ -233,7 +244,7 @@ def test_what_cannot_work_is_one_line_and_creates_nothing(
         change(here, "role/nas-role", "role/nobody")
         words = ("Could not assume role", "--role")
     elif case == "owner":
-        Owned.others["leaves-bucket"] = "999999999999"
+        give(aws.url, "leaves-bucket", "999999999999")
         words = ("another account", "--owner")
     elif case == "image":
         change(here, "look_", 'image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/no:1"\nlook_')

@@ -68,7 +68,7 @@ def steps() -> list[Step]:
         Step("archives", 5, hostile.figure_archives),
         Step("corruption", 60, hostile.figure_corruption),
         Step("mutants", 0.012 * mutants, lambda: hostile.figure_mutants(mutants)),
-        Step("interrupted", 110 * minutes, lambda: exact.figures_interrupted(9, 60.0 * minutes)),
+        Step("interrupted", 95 * minutes, lambda: exact.figures_interrupted(9, 60.0 * minutes)),
     ]
 
 

@@ -156,6 +156,14 @@ def test_the_second_rung_of_the_ladder(tiny, tmp_path, monkeypatch):
     assert largest(weights, parts) == 0.0
 
 
+@pytest.mark.parametrize("steps", [training.PART_STEPS, 3])
+def test_a_controlled_training(tiny, tmp_path, monkeypatch, steps):
+    """What the controller has seen, and where its weights may go back to, goes on too."""
+    monkeypatch.setattr(training, "PART_STEPS", steps)
+    recipe = replace(RECIPE, epochs=6, learning_rate=0.3, controller="default")
+    check_interrupted(tiny, recipe, CHAIN, tmp_path, saves=[2, 3])
+
+
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(tiny, tmp_path, capsys):
     recipe = replace(RECIPE, epochs=3)
     with pytest.MonkeyPatch.context() as patch:

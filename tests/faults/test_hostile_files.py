@@ -32,7 +32,7 @@ def test_an_archive_that_attacks_is_named(tmp_path):
 
 
 def test_mutated_artefacts_run_nothing():
-    figure = figure_mutants(80)
+    figure = figure_mutants(80, keras=False)
     assert figure.ok, figure
 
 

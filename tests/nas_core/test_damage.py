@@ -1,11 +1,13 @@
 """A damaged run is noticed, and goes on from what is intact."""
 
 import contextlib
+import json
 import random
 import shutil
 import sqlite3
 
 import pytest
+from command_line import nas_here
 from frozen_scores import FrozenScores
 from hypothesis import given
 from hypothesis import strategies as st
@@ -211,6 +213,8 @@ def test_a_right_checksum_over_wrong_values_is_one_line(tmp_path):
             row = store.trial(1)
             row.spec, row.result
         assert "\n" not in str(caught.value)
+        RunStore.open(folder, write=True).close()  # goes back to the copy
+        assert facts(folder) == facts(tmp_path / "r")
 
 
 def test_the_copy_is_made_in_between_too(tmp_path, monkeypatch):
@@ -233,3 +237,49 @@ def test_no_room_for_a_copy_is_a_warning(tmp_path, caplog, monkeypatch):
     with RunStore.create(tmp_path / "r", {}) as store, store.transaction():
         store.add_event("started")
     assert [record.message.count("No space left") for record in caplog.records] == [1]
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path):
+    for name in ("a", "b"):
+        search(tmp_path / "runs" / name, trials=4)
+    edit(tmp_path / "runs" / "a", "UPDATE trials SET score = 0.9 WHERE number = 0")
+    done = nas_here("runs", "--json", cwd=tmp_path)
+    assert [row["run"] for row in json.loads(done.stdout)["runs"]] == ["runs/b"]
+    assert "runs/a/run.sqlite" in done.stderr
+
+
+def test_the_control_goes_back_to_its_copy_too(tmp_path):
+    search(tmp_path / "r", control="random")
+    expected = facts(tmp_path / "r" / "control")
+    (tmp_path / "r" / "control" / DATABASE).unlink()
+    nas_core.resume(tmp_path / "r", trainer=FrozenScores())
+    assert facts(tmp_path / "r" / "control") == expected
+
+
+def test_a_snapshot_does_not_change_while_a_search_goes_on(tmp_path):
+    with RunStore.create(tmp_path / "r", {}) as store:
+        store.add_event("first")
+        with RunStore.open(tmp_path / "r") as reader:
+            with reader.snapshot():
+                assert len(reader.events()) == 1
+                store.add_event("second")
+                assert len(reader.events()) == 1
+            assert len(reader.events()) == 2
+
+
+def test_a_later_format_is_told_from_damage_and_left_alone(tmp_path):
+    search(tmp_path / "r", trials=4)
+    edit(tmp_path / "r", "ALTER TABLE trials ADD COLUMN more TEXT", "PRAGMA user_version = 3")
+    before = (tmp_path / "r" / DATABASE).read_bytes()
+    for write in (False, True):
+        with pytest.raises(RunError, match=r"expected run format 2, .* has 3: update nas"):
+            RunStore.open(tmp_path / "r", write=write)
+    assert (tmp_path / "r" / DATABASE).read_bytes() == before
+
+
+def test_statistics_of_sqlite_itself_are_no_foreign_table(tmp_path):
+    search(tmp_path / "r", trials=4)
+    edit(tmp_path / "r", "ANALYZE")
+    with RunStore.open(tmp_path / "r", write=True) as store:
+        assert len(store.trials()) == 4
+    assert nas_core.verify(tmp_path / "r") == []

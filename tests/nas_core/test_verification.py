@@ -14,6 +14,7 @@ from nas_core.datasets.test_split import record_opening
 from nas_core.errors import RunError
 from nas_core.files import write_json, write_text
 from nas_core.generations import COPY
+from nas_core.report import write_report
 from nas_core.rows import seal
 from nas_core.store import RunStore
 
@@ -178,4 +179,26 @@ def test_a_broken_list_gives_way_to_the_one_before(run, caplog):
     assert artefacts.BEFORE in warning
     write_text(run / "report.html", "<html>2</html>")
     artefacts.note(run, run / "report.html")
+    assert lines(run) == []
+
+
+def test_what_a_command_writes_is_on_the_list(run, tmp_path):
+    write_report(run, comparison=False)
+    write_report(run, tmp_path / "elsewhere.html", comparison=False)
+    listed = artefacts.listing(run)
+    assert listed["report.html"].size == (run / "report.html").stat().st_size
+    assert not any("elsewhere" in name for name in listed)
+    assert lines(run) == []
+
+
+def test_a_kill_between_a_file_and_its_list_is_told_and_repaired(run, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(
+            "nas_core.report.page.note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        write_report(run, comparison=False)
+    (line,) = lines(run)
+    assert line.startswith("report.html")
+    assert "repeat nas report" in line
+    write_report(run, comparison=False)
     assert lines(run) == []

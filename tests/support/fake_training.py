@@ -12,7 +12,7 @@ from training_control.data import Examples, TrainingData
 from training_control.metrics import Evaluation
 from training_control.tasks.base import Task
 
-CURVATURE = 20.0  # rates above 2 / 20 explode
+CURVATURE = 50.0  # rates above 2 / 50 explode
 FLOOR = 0.1
 
 

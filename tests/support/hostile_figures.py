@@ -235,8 +235,14 @@ class Watch:
         self.seen.clear()
 
     def __call__(self, event: str, _arguments: Any) -> None:
-        if self.on and event.startswith(EXECUTES):
+        if self.on and event.startswith(EXECUTES) and not _imports(event):
             self.seen.append(event)
+
+
+def _imports(event: str) -> bool:
+    """Return whether it is Python itself that reads the code of one of its own modules."""
+    caller = sys._getframe(2).f_globals.get("__name__")
+    return event == "marshal.loads" and caller == "importlib._bootstrap_external"
 
 
 _watch = Watch()
@@ -340,9 +346,10 @@ def _read_brain(path: Path) -> None:
     brains.load(path.parent)
 
 
+MODEL = "r/models/m-0.keras"
 KINDS = (
     Kind(f"r/{DATABASE}", lambda path: read_run(path.parent), mutate_database),
-    Kind("r/models/m-0.keras", check_saved_model, mutate_model),
+    Kind(MODEL, check_saved_model, mutate_model),
     Kind("r/models/m-0.json", lambda path: _finished(path.with_suffix(".keras"))),
     Kind(f"r/{artefacts.LIST}", lambda path: artefacts.problems(path.parent)),
     Kind("r/test_openings.jsonl", lambda path: read_openings(path.parent)),
@@ -395,8 +402,17 @@ def _put_back(kept: Path, top: Path) -> None:
             shutil.copy2(original, path)
 
 
-def figure_mutants(count: int) -> Figure:
-    """Read mutated artefacts: nothing may run, hang, or fail other than in one line."""
+def figure_mutants(count: int, keras: bool = True) -> Figure:
+    """Read mutated artefacts: nothing may run, hang, or fail other than in one line.
+
+    Args:
+        count: Of mutants.
+        keras: Whether models that pass the check are loaded by Keras too.
+    """
+    from nas_core.evaluation import load_model
+
+    readers = {kind.name: kind.read for kind in KINDS}
+    readers[MODEL] = load_model if keras else check_saved_model
     hangs, odd, accepted, slowest = 0, Counter[str](), 0, 0.0
     before = signal.signal(signal.SIGALRM, _alarm)
     with folder() as outer:
@@ -404,8 +420,8 @@ def figure_mutants(count: int) -> Figure:
         place.mkdir()
         originals(place)
         shutil.copytree(place, outer / "m-kept")
-        for kind in KINDS:  # imports happen now, not while something is watched
-            kind.read(place / kind.name)
+        for name, read in readers.items():  # imports happen now, not while something is watched
+            read(place / name)
         shutil.rmtree(place / "imported", ignore_errors=True)
         _watch.start()
         for kind, path in mutants(place, count, random.Random(count)):
@@ -413,7 +429,7 @@ def figure_mutants(count: int) -> Figure:
             signal.setitimer(signal.ITIMER_REAL, PATIENCE)
             _watch.on = True
             try:
-                kind.read(path)
+                readers[kind.name](path)
                 accepted += 1
             except NasError as error:
                 if "\n" in str(error):

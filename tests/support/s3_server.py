@@ -1,5 +1,6 @@
 """Test equipment: a server on this machine that speaks S3, STS and IAM (moto), over real HTTP."""
 
+import functools
 import os
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from pathlib import Path
 
 import pytest
 
@@ -19,29 +20,6 @@ POLICY_VALUES = {
     "BUCKET": BUCKET, "PREFIX": PREFIX, "REGION": REGION, "ACCOUNT": ACCOUNT, "ROLE": "nas-role",
 }  # fmt: skip
 CANARY = "canary-secret-0123456789abcdef"  # must be found nowhere but in signatures' input
-
-
-class Owned:
-    """Before the server, as AWS would: 403 where a bucket's owner is not who is expected.
-
-    Attributes:
-        others: Account of each bucket that is not ours; tests change it.
-    """
-
-    others: ClassVar[dict[str, str]] = {}
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        bucket = environ["PATH_INFO"].lstrip("/").partition("/")[0]
-        owner = self.others.get(bucket, ACCOUNT)
-        expected = environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", ACCOUNT)
-        if bucket in ("", "moto-api") or owner == expected == ACCOUNT:
-            return self._app(environ, start_response)
-        start_response("403 Forbidden", [("Content-Type", "application/xml")])
-        body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body.encode()]
 
 
 @dataclass(frozen=True)
@@ -70,9 +48,9 @@ def running() -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
+    program = str(Path(__file__).with_name("owned_buckets.py"))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([sys.executable, "-c", code], **quiet) as process:
+    with subprocess.Popen([sys.executable, program, str(port)], **quiet) as process:
         try:
             _wait(process, port)
             yield Server(f"http://127.0.0.1:{port}")
@@ -115,19 +93,28 @@ def aws(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         monkeypatch.setenv(name, value)
     request = urllib.request.Request(f"{s3_server.url}/moto-api/reset", method="POST")
     urllib.request.urlopen(request).close()
-    Owned.others.clear()
     calls = Calls()
     calls.install(monkeypatch.setattr)
     yield replace(s3_server, calls=calls)
     calls.check(POLICY_VALUES)
 
 
+@functools.lru_cache(maxsize=1)
+def _descriptions():
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
 def plain(service: str):
     """Return a client of the test's own, which no policy binds."""
     import boto3
+    from botocore.session import Session
     from recorded_calls import EQUIPMENT
 
-    return boto3.Session().client(service, config=EQUIPMENT)
+    session = Session()
+    session.register_component("data_loader", _descriptions())  # most of a client's time
+    return boto3.Session(botocore_session=session).client(service, config=EQUIPMENT)
 
 
 @pytest.fixture

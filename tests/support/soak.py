@@ -48,19 +48,21 @@ class Watch:
 
 
 def growth(samples: list[dict[str, float]], per: int) -> dict[str, float]:
-    """Return by how much each figure grows in `per` trials, once everything is warm.
+    """Return how memory grows in `per` trials, and what descriptors and threads were gained.
 
-    Memory by its slope. Descriptors and threads by their least in each half: a leak raises it,
-    and children that happen to run while a sample is taken do not.
+    The latter by their least in each half, once everything is warm: a leak raises it, and children
+    that happen to run while a sample is taken do not.
     """
     later = samples[int(WARM * len(samples)) :]
     trials = [sample["trial"] for sample in later]
     slope = float(np.polyfit(trials, [sample["bytes"] for sample in later], 1)[0])
-    halves, between = np.array_split(np.arange(len(later)), 2), (trials[-1] - trials[0]) / 2
     found = {"bytes": slope * per}
     for name in ("descriptors", "threads"):
-        first, second = (min(later[place][name] for place in half) for half in halves)
-        found[name] = (second - first) / between * per
+        first, second = (
+            min(later[place][name] for place in half)
+            for half in np.array_split(np.arange(len(later)), 2)
+        )
+        found[name] = second - first
     return found
 
 

@@ -25,9 +25,10 @@ TINY = {"ppo": TINY_PPO, "dqn": TINY_DQN}
 
 def learner(kind: str, seed: int = 0, config: AgentConfig | None = None) -> Learner:
     makers = [lambda: QuadraticEnv(1), lambda: QuadraticEnv(2)]
-    return Learner(kind, makers, config or TINY[kind], seed)
+    return Learner(kind, makers, config or TINY.get(kind, TINY_PPO), seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ppo", "dqn"])
 def test_two_halves_equal_one_whole(kind: str, tmp_path: Path) -> None:
     whole = learner(kind)
@@ -82,6 +83,7 @@ def test_learning_leaves_global_generators_alone() -> None:
     assert (random.random(), np.random.random(), torch.rand(1).item()) == expected
 
 
+@pytest.mark.slow
 def test_epsilon_falls_by_decisions_taken() -> None:
     agent = learner(
         "dqn", config=replace(TINY_DQN, epsilon=0.1, epsilon_end=0.0, epsilon_steps=200)

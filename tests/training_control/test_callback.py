@@ -111,6 +111,7 @@ class Spoiler(keras.callbacks.Callback):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [float("nan"), 50.0])
 def test_goes_back_when_validation_explodes(value: float) -> None:
     net = model()
@@ -132,6 +133,7 @@ def test_goes_back_when_validation_explodes(value: float) -> None:
     assert np.isfinite(net.evaluate(X, Y, verbose=0)[0])
 
 
+@pytest.mark.slow
 def test_nan_in_the_first_epoch_goes_back_to_the_start() -> None:
     net = model()
     start = net.get_weights()
@@ -140,6 +142,7 @@ def test_nan_in_the_first_epoch_goes_back_to_the_start() -> None:
         np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.slow
 def test_prepared_models_offer_more_and_stay_what_they_are(tmp_path: Path) -> None:
     net = prepare(model())
     controller = LearnedController(always("x0.5", ALL), verbose=False)
@@ -190,6 +193,7 @@ def test_weight_decay_of_a_prepared_model_by_hand() -> None:
         np.testing.assert_allclose(new, old * (1 - 0.5 * 0.4), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> None:
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -229,6 +233,7 @@ def test_a_crash_of_the_agent_ends_the_agent(monkeypatch: pytest.MonkeyPatch) ->
     assert history.history == fit(plain).history
 
 
+@pytest.mark.slow
 def test_decides_every_few_batches() -> None:
     controller = LearnedController(always("x0.5"), every=2, verbose=False)
     fit(model(), controller, epochs=2)

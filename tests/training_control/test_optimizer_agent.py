@@ -73,6 +73,7 @@ def test_none_means_hands_off_and_values_follow_the_moves(tmp_path: Path) -> Non
         )
 
 
+@pytest.mark.slow
 def test_threshold_and_frequency_move_both_ways(tmp_path: Path) -> None:
     optimizer = make(tmp_path)
     seen = []
@@ -89,6 +90,7 @@ def test_threshold_and_frequency_move_both_ways(tmp_path: Path) -> None:
     assert seen[0][1] > 5 and seen[1][1] < seen[0][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", ["ppo", "dqn"])
 def test_continues_exactly_from_its_brain(tmp_path: Path, agent: str) -> None:
     def live(optimizer: HyperParameterOptimizer, steps: range) -> list[Any]:

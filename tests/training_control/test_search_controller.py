@@ -59,6 +59,7 @@ def test_a_childs_rates_follow_the_brain_and_are_logged(tiny: DatasetInfo, tmp_p
     assert told["interventions"][0] == {"epoch": 1, "event": "changed", "learning_rate": 0.005}
 
 
+@pytest.mark.slow
 def test_a_brain_that_keeps_everything_is_the_plain_training(
     tiny: DatasetInfo, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_brain_that_keeps_everything_is_the_plain_training(
     assert "controller" not in (plain.details or {})
 
 
+@pytest.mark.slow
 def test_epochs_that_explode_are_taken_back(tiny: DatasetInfo, tmp_path: Path) -> None:
     wild = replace(RECIPE, learning_rate=1e6, optimizer="sgd", controller=saved(tmp_path, "keep"))
     assert score(tiny, replace(wild, controller=None)).status is Status.DIVERGED
@@ -88,6 +90,17 @@ def test_continues_from_its_state(tmp_path: Path) -> None:
         if number == 3:
             rest.load_state(half.state())
     assert rest.state() == whole.state()
+
+
+def test_its_state_is_plain_json_after_a_first_epoch_that_exploded(tmp_path: Path) -> None:
+    controller = SearchController(saved(tmp_path, "keep"), 0.01, "adam")
+    assert controller.see(Epoch(math.nan, 0.1, math.nan, 0.0, 0.01), 1, 5) is True
+    other = SearchController(saved(tmp_path, "keep"), 0.01, "adam")
+    other.load_state(json.loads(json.dumps(controller.state(), allow_nan=False)))
+    after = Epoch(1.0, 0.5, 1.0, 0.5, 0.005)
+    assert controller.see(after, 2, 5) == other.see(after, 2, 5) is False
+    assert controller.state() == other.state()
+    assert controller.rate == pytest.approx(0.005)
 
 
 def test_a_crash_of_the_agent_leaves_the_training_alone(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_core.errors import UsageError
 from nas_core.files import sha256_bytes
 from nas_core.seeding import generator
 from training_control.brain import Brain
@@ -275,16 +274,3 @@ BASELINES = (
     "always-keep",
     "random-actions",
 )
-
-
-def chosen_baselines(names: Sequence[str], controls: ControlSet) -> list[Method]:
-    """Return baselines by name.
-
-    Raises:
-        UsageError: An unknown name.
-    """
-    known = baselines(controls)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"expected baselines among {', '.join(known)}, received {name!r}")
-    return [known[name] for name in names]

@@ -19,6 +19,7 @@ from training_control.tasks.registry import TASKS, make_task
 
 FILE = "protocol.json"
 RATES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+SEEN = 60  # first problems of a side of meta-training, more than any agent meets
 RATE_METHODS = ("constant", "cosine", "plateau", "always-keep")
 
 
@@ -61,19 +62,23 @@ class Protocol:
         for name, count in counts.items():
             if count < 1:
                 raise UsageError(f"expected 1 or more {name}, received {count}")
+        for rate in self.rates:
+            if not 0.0 < rate <= 10.0:
+                raise UsageError(f"expected learning rates above 0, up to 10, received {rate:g}")
+        self._check_names()
+
+    def _check_names(self) -> None:
         for names in (self.tasks, tuple(self.agents), self.baselines):
             if len(set(names)) < len(names):
                 raise UsageError(f"expected each name once, received {', '.join(names)}")
         if not self.tasks:
             raise UsageError(f"expected tasks among {', '.join(TASKS)}, received none")
-        for rate in self.rates:
-            if not 0.0 < rate <= 10.0:
-                raise UsageError(f"expected learning rates above 0, up to 10, received {rate:g}")
-        for name in self.data:
-            if name not in [task.split(":")[0] for task in self.tasks]:
-                raise UsageError(
-                    f"expected data for the tasks {', '.join(self.tasks)}, received some for {name}"
-                )
+        tasks = tuple(task.split(":")[0] for task in self.tasks)
+        known = {"baselines": (self.baselines, BASELINES), "data for tasks": (self.data, tasks)}
+        for what, (given, among) in known.items():
+            for name in given:
+                if name not in among:
+                    raise UsageError(f"expected {what} among {', '.join(among)}, received {name!r}")
 
     @property
     def digest(self) -> str:
@@ -86,6 +91,11 @@ class Protocol:
         Raises:
             UsageError: An unknown task or model, or no data for one.
         """
+        problems = [
+            held_out(kind) for task in self.tasks if (kind := task.split(":")[0]) in GENERATED
+        ]
+        trained = [i for split in ("meta-train", "meta-validation") for i in instances(split, SEEN)]
+        check_disjoint(trained, problems)
         found = []
         for name in self.tasks:
             base, _, model = name.partition(":")

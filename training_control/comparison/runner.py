@@ -14,7 +14,7 @@ from training_control.comparison.methods import (
     Method,
     Run,
     agent_method,
-    chosen_baselines,
+    baselines,
     median_schedule,
     replay_method,
 )
@@ -93,8 +93,8 @@ class Comparison:
         """
         self._protocol, self._agents, self._folder = protocol, list(agents), folder
         self._report = on_training
-        controls = union(agents)
-        self._methods = chosen_baselines(protocol.baselines, controls)
+        known = baselines(union(agents))
+        self._methods = [known[name] for name in protocol.baselines]
         self._methods += [agent_method(agent) for agent in agents]
         self._replayed = [agent.name for agent in agents if agent.meta_training]
         self._optimizers = _optimizers(agents)

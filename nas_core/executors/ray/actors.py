@@ -166,7 +166,7 @@ class Actors:
         except Exception as error:
             problem = broken(host.machine.address, error)
             if problem is None:
-                self._lose(host, " ".join(str(error).split())[:200])
+                self._lose(host, _reason(error))
             else:
                 self._leave_out(host, problem)
             return
@@ -244,7 +244,8 @@ class Actors:
         if self._ends[identity] >= MOST_ENDS:
             self._left_out[identity] = RunError(
                 f"expected a worker that stays on the node {address}, received its end "
-                f"{MOST_ENDS} times in a row, at last {reason}: look at that node's memory and logs"
+                f"{MOST_ENDS} times in a row, at last {reason}: look at its memory and logs, "
+                "and give RAY_AUTH_MODE the same value here as there"
             )
 
     def _leave_out(self, host: Host, problem: NasError) -> None:
@@ -267,6 +268,13 @@ class Actors:
         if always or state != self._state:  # always: a sign of life
             self._tell({"state": state})
         self._state = state
+
+
+def _reason(error: Exception) -> str:
+    """Return what Ray says of a lost actor, without the identities that it lists first."""
+    line = " ".join(str(error).split())
+    _, _, rest = line.partition(" namespace: ")
+    return (rest.partition(" ")[2] if rest else line)[:200]
 
 
 def _end(host: Host) -> None:

@@ -80,8 +80,17 @@ def connect(settings: Settings, folder: Path) -> None:
         }
     else:
         _reach(settings.address)
+        _show_token()
         options["address"] = settings.address
     _init(settings, options)
+
+
+def _show_token() -> None:
+    """Let Ray use a token that this user has: by itself it does so only when it starts a node."""
+    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    usual = Path.home() / ".ray" / "auth_token"
+    if any(name in os.environ for name in names) or usual.is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _reach(address: str) -> None:

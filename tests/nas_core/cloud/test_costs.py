@@ -68,6 +68,16 @@ def test_the_bill_is_shared_by_the_trials_of_a_job(tmp_path):
     assert [row["money"] for row in found["jobs"]] == [0.1, 0.03, 0.0]
 
 
+def test_a_job_on_another_instance_has_that_ones_price(tmp_path):
+    prices = read_prices(table(tmp_path / "p.json", per_hour={"ml.a.b": 3.6, "ml.g.x": 36.0}))
+    job = {"job": "a", "trials": [0], "status": "Completed", "billed_seconds": 10}
+    rows = [{**job, "instance": None}, {**job, "instance": "ml.g.x"}]
+    found = billed(rows, "ml.a.b", prices)
+    assert [row["money"] for row in found["jobs"]] == [0.01, 0.1] and found["money"] == 0.11
+    unknown = billed([*rows, {**job, "instance": "ml.new.x"}], "ml.a.b", prices)
+    assert unknown["money"] is None and unknown["billed_seconds"] == 30
+
+
 def test_more_epochs_cost_more():
     short = child_seconds("metaqnn", "quick", None)
     assert short > 0

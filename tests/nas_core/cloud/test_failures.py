@@ -144,6 +144,24 @@ def test_retries_are_bounded_and_the_users_number_counts(aws, monkeypatch):
     assert clients.ATTEMPTS == 10
 
 
+def test_a_server_that_is_too_busy_is_asked_again(bucket):
+    from botocore.awsrequest import AWSResponse
+
+    class Raw:
+        def stream(self, **_):
+            yield b"<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>"
+
+    client, answers = s3(), []
+
+    def busy(request, **_):
+        answers.append(503 if len(answers) < 2 else 200)
+        return AWSResponse(request.url, 503, {}, Raw()) if answers[-1] == 503 else None
+
+    client.meta.events.register("before-send.s3.PutObject", busy)
+    objects.put(client, HERE, b"abc")
+    assert answers == [503, 503, 200] and objects.get(client, HERE) == b"abc"
+
+
 def test_no_secret_in_an_error(aws):
     with pytest.raises(CloudError) as caught, explained("a thing"):
         raise refused("AccessDenied", f"key {CANARY} of AKIAIOSFODNN7EXAMPLE")

@@ -6,6 +6,7 @@ import pytest
 from s3_server import BUCKET, CANARY, plain
 
 from nas_core.api import search
+from nas_core.cloud import logs
 from nas_core.cloud.checkpoint import Checkpoint
 from nas_core.cloud.client import s3
 from nas_core.cloud.logs import GROUP, lines
@@ -61,7 +62,8 @@ def test_a_search_in_a_job_is_fetched_as_it_is_now(bucket, tmp_path):
         assert len(store.trials()) == 3
 
 
-def test_a_jobs_lines_come_in_order_without_secrets(aws):
+def test_a_jobs_lines_come_in_order_without_secrets(aws, monkeypatch):
+    monkeypatch.setattr(logs, "PAUSE", 0.0)
     client = plain("logs")
     assert list(lines(CLOUD, "nas-R1-a0")) == []
     client.create_log_group(logGroupName=GROUP)

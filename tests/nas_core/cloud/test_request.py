@@ -10,7 +10,7 @@ from nas_core.cloud.images import _ACCOUNTS as ACCOUNTS
 from nas_core.cloud.images import TENSORFLOW, image_uri
 from nas_core.cloud.request import COMMAND, training_job
 from nas_core.cloud.settings import Cloud
-from nas_core.errors import UsageError
+from nas_core.errors import CloudError, UsageError
 
 ROLE = "arn:aws:iam::123456789012:role/nas-role"
 CODE = "s3://leaves-bucket/nas/code/abc.tar.gz"
@@ -80,15 +80,20 @@ def test_a_warm_instance_and_a_disk_of_its_own():
     assert request["AlgorithmSpecification"]["TrainingImage"].endswith(":2.21-gpu-py312")
 
 
+@pytest.fixture(scope="module")
+def expected():
+    """What the service says that a request must be."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    return model.operation_model("CreateTrainingJob").input_shape
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"spot": True}, {"keep_alive": 60}, {"kms_key": "k"},
                 {"subnets": ("subnet-1",), "security_groups": ("sg-1",)}],
 )  # fmt: skip
-def test_the_services_own_model_accepts_it(changes):
+def test_the_services_own_model_accepts_it(changes, expected):
     request, _ = a_request(**changes)
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    shape = model.operation_model("CreateTrainingJob").input_shape
-    assert not ParamValidator().validate(request, shape).has_errors()
+    assert not ParamValidator().validate(request, expected).has_errors()
 
 
 def test_images_of_other_regions_and_versions():
@@ -153,13 +158,28 @@ def test_the_service_receives_the_printed_request(bucket, monkeypatch, changes):
     assert asked <= {"127.0.0.1"}  # no telemetry, nobody else
 
 
+@pytest.mark.slow
+def test_what_the_sdk_would_send_otherwise_is_not_sent(bucket):
+    from s3_server import plain
+
+    from nas_core.cloud.submit import submit
+
+    request, cloud = a_request()
+    request["AlgorithmSpecification"]["TrainingImage"] += "-old"
+    request["EnableNetworkIsolation"] = True
+    with pytest.raises(CloudError, match="AlgorithmSpecification, EnableNetworkIsolation"):
+        submit(request, cloud)
+    assert plain("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+
+
 def test_without_the_sdk_one_line_says_what_to_install(monkeypatch):
     import sys
 
     from nas_core.cloud import submit as submitting
 
     submitting._sdk.cache_clear()
-    monkeypatch.setitem(sys.modules, "sagemaker.train", None)
+    for name in ("sagemaker.core", "sagemaker.train"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match=r"pip install 'rl-nas\[aws\]'"):
         submitting.submit(*a_request())
     submitting._sdk.cache_clear()

@@ -18,7 +18,10 @@ from nas_core.executors.ray.settings import Settings
 from nas_core.plan import versions
 from nas_core.trainer.base import Result, Status
 
-DIED = RuntimeError("The actor died unexpectedly before finishing this task.")
+DIED = RuntimeError(
+    "The actor died unexpectedly before finishing this task.\n\tclass_name: Node\n\tactor_id: 0a1\n"
+    "\tnamespace: 4beb1ad7\nThe actor is dead because its worker process has died."
+)
 
 
 class Reference(Future[Any]):
@@ -184,7 +187,8 @@ def test_a_trial_that_is_always_lost_is_answered_as_killed(world: Callable[..., 
     result = Result.from_json(it.answers()[107])
     assert (result.status, result.score) == (Status.KILLED, None)
     assert f"lost {MOST_LOSSES} times" in result.message
-    assert "actor died" in result.message
+    assert result.message.endswith("its worker process has died.")
+    assert "actor_id" not in result.message
 
 
 def test_a_node_whose_workers_never_stay_is_left_out(world: Callable[..., World]) -> None:

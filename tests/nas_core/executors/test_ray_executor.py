@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -193,14 +194,17 @@ def test_a_killed_driver_leaves_no_process_of_a_local_cluster(tmp_path: Path) ->
 
 
 def test_a_local_cluster_serves_and_ends() -> None:
+    resource_tracker.ensure_running()
+    before = set(tree.descendants(os.getpid()))
     executor = RayExecutor(Echo(), 3)  # as the process executor: more workers than cores
     try:
         assert executor.slots == 3
-        below = tree.descendants(os.getpid())
+        below = set(tree.descendants(os.getpid())) - before
+        assert any(living_name(pid) == "raylet" for pid in below)
         assert len(run(executor, 4)) == 4
     finally:
         executor.close()
-    wait_for(lambda: not any(living_name(pid) == "raylet" for pid in below), 10.0)
+    wait_for(lambda: not any(living_name(pid) for pid in below), 10.0)
 
 
 def test_missing_ray_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_another_agent_is_another_comparison():
         ({"seeds": 0}, "expected 1 or more seeds, received 0"),
         ({"rates": (0.0,)}, "expected learning rates above 0"),
         ({"rates": (float("nan"),)}, "expected learning rates above 0"),
-        ({"data": {"sst2": "x.csv"}}, "received some for sst2"),
+        ({"data": {"sst2": "x.csv"}}, "received 'sst2'"),
         ({"tuning": 1}, "expected 3 tuning trainings"),
     ],
 )

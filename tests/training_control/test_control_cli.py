@@ -1,0 +1,138 @@
+"""`nas control`: help, tasks, bad input, and one whole comparison of real trainings."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nas_core.cli.app import app
+
+
+def nas(*arguments: str):
+    return CliRunner().invoke(app, ["control", *arguments])
+
+
+@pytest.mark.parametrize("verb", ["train", "run", "compare", "tasks"])
+def test_every_verb_has_an_example(verb):
+    shown = nas(verb, "--help")
+    assert shown.exit_code == 0
+    assert f"nas control {verb}" in " ".join(shown.output.split()).replace("│", "")
+
+
+def test_tasks_are_listed_for_people_and_machines():
+    names = [row["task"] for row in json.loads(nas("tasks", "--json").stdout)]
+    assert {"leaves", "cifar10", "mnist", "imdb", "sst2", "titanic"} <= set(names)
+    shown = nas("tasks").stdout
+    assert all(name in shown for name in names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--task", "leafs"), "expected a task among leaves"),
+        (("run", "--task", "titanic"), "expected data for the task titanic"),
+        (("run", "--task", "leaves", "--agent", "ppo"), "expected --agent brain or off"),
+        (("run", "--task", "leaves", "--initial-lr", "-1"), "expected a learning rate above 0"),
+        (("run", "--task", "leaves", "--brain", "nowhere"), "expected a brain in nowhere"),
+        (("compare", "--tasks", "leafs"), "expected a task among leaves"),
+        (("compare", "--tasks", "leaves", "--data", "leaves"), "expected --data as NAME=FILE"),
+        (
+            ("compare", "--tasks", "leaves", "--data", "mnist=x"),
+            "expected data for tasks among leaves",
+        ),
+        (("compare", "--tasks", "leaves", "--rates", "fast"), "expected --rates as numbers"),
+        (("compare", "--tasks", "leaves", "--rates", "0"), "expected a learning rate above 0"),
+        (("compare", "--tasks", "leaves", "--seeds", "0"), "expected 1 or more seeds"),
+        (("compare", "--tasks", "leaves", "--preset", "slow"), "expected a preset among quick"),
+        (("compare", "--tasks", "leaves", "--baselines", "fixed"), "expected baselines among"),
+        (("compare", "--tasks", "leaves", "--agents", "sac"), "expected agents among default"),
+        (("train", "--out", "x", "--agent", "sac"), "expected an agent among ppo, dqn"),
+        (("train", "--out", "x", "--problems", "0"), "expected --problems of 1 or more"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message):
+    said = nas(*arguments)
+    assert said.exit_code in (1, 2)
+    assert message in said.stderr
+    assert len(said.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in said.output
+
+
+@pytest.mark.slow
+def test_a_run_under_the_brain_and_a_plain_one(tmp_path):
+    common = ("run", "--task", "generated-tables", "--epochs", "2", "--decisions", "4", "--json")
+    steered = nas(*common, "--initial-lr", "1", "--log", str(tmp_path / "log"))
+    assert steered.exit_code == 0, steered.output
+    result = json.loads(steered.stdout.splitlines()[-1])
+    assert result["interventions"] > 0
+    assert result["test"] is None
+    with (tmp_path / "log" / "decisions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert float(rows[0]["learning_rate"]) <= 0.1  # the first decision clips
+    assert (tmp_path / "log" / "curves.png").stat().st_size > 1000
+    assert list((tmp_path / "log" / "tensorboard").iterdir())
+    plain = [json.loads(nas(*common, "--agent", "off", "--test").stdout) for _ in range(2)]
+    assert plain[0]["test"] == plain[1]["test"]
+    assert plain[0]["interventions"] == 0
+
+
+@pytest.mark.slow
+def test_off_is_the_plain_training_to_the_bit():
+    from training_control.comparison.methods import Bench
+    from training_control.env import open_session
+    from training_control.one_run import train_once
+    from training_control.tasks import make_task
+
+    task = make_task("generated-tables", epochs=1.0)
+    ours = train_once(task, None, seed=3, decisions=4, test=True).outcome
+    session = open_session(task, (task.start.optimizer,))
+    session.reset(3, task.start)
+    for _ in range(4):
+        session.train(Bench(task, (), 4).budget(True).interval)
+    assert ours.test == session.evaluate("test")
+
+
+@pytest.mark.slow
+def test_schedule_free_is_keras_own_on_the_sessions_weights_and_order():
+    import keras
+
+    from training_control.comparison.methods import Bench
+    from training_control.tasks import make_task
+
+    task = make_task("generated-curves", epochs=1.0)
+    session = Bench(task, (), 4).schedule_free
+    session.reset(5, task.start)
+    first = session.evaluate().loss
+    session.train(320)
+    after = session.evaluate().loss
+    assert after < first
+    held = [np.copy(w) for w in session.model.get_weights()]
+    session.evaluate()
+    assert all(np.array_equal(a, b) for a, b in zip(held, session.model.get_weights(), strict=True))
+    session.reset(5, task.start)
+    session.train(320)
+    assert session.evaluate().loss == after
+    assert isinstance(session._free._keras, keras.optimizers.ScheduleFreeAdamW)
+
+
+@pytest.mark.slow
+def test_a_comparison_of_real_trainings_and_its_resumption(tmp_path):
+    arguments = (
+        "compare", "--tasks", "generated-tables,generated-curves", "--seeds", "2", "--tuning", "3",
+        "--decisions", "4", "--epochs", "1", "--rates", "1e-3,1", "--rate-seeds", "1",
+        "--no-untrained", "--out", str(tmp_path / "out"), "--json", str(tmp_path / "f.json"),
+    )  # fmt: skip
+    first = nas(*arguments)
+    assert first.exit_code == 0, first.output
+    written = json.loads((tmp_path / "f.json").read_text())
+    methods = {row["method"] for row in written["rows"]}
+    assert {"cosine", "schedule-free", "grid-search", "default", "default-replay"} <= methods
+    assert {row["metric"] for row in written["rows"]} == {"accuracy", "mse"}
+    assert (tmp_path / "out" / "generated-tables-over-time.png").exists()
+    lines = (tmp_path / "out" / "trainings.jsonl").read_text()
+    again = nas(*arguments)
+    assert again.stdout == first.stdout
+    assert (tmp_path / "out" / "trainings.jsonl").read_text() == lines
