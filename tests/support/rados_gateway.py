@@ -7,6 +7,7 @@ is interrupted (`make s3-server`).
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -209,6 +210,7 @@ def main() -> None:
     """Serve until Ctrl-C; print the variables that lead here."""
     if not present():
         sys.exit(f"{MISSING}, and be root")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with running() as gateway:
         for name, value in gateway.environment.items():
             print(f"export {name}={value}")
@@ -216,8 +218,8 @@ def main() -> None:
         try:
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            return
+        except KeyboardInterrupt:  # the daemons end even if it comes twice
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
