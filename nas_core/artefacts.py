@@ -22,6 +22,7 @@ LIST = "artefacts.json"
 BEFORE = f"{LIST}.1"
 FORMAT = 1
 MODELS = "models"
+LONGEST_NAME = 255  # bytes of a file's name
 NAMES = ("retrain.json", "table.json", "comparison.json", "report.html")
 
 _log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ def _inside(name: str) -> str:
         DamageError: It does not.
     """
     parts = Path(name).parts
-    if Path(name).is_absolute() or ".." in parts or "\0" in name:
+    long = any(len(part.encode(errors="replace")) > LONGEST_NAME for part in parts)
+    if Path(name).is_absolute() or ".." in parts or "\0" in name or long:
         raise DamageError(f"expected a path inside the run, received {name!r}")
     return name

@@ -158,7 +158,7 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
         self._beginning, self._actions = beginning, []
         self._episode = Episode(
             session,
-            _interval(task, session, self.decisions),
+            task.interval(len(session.data.train), self.decisions),
             beginning.available,
             beginning.hidden,
             self._reward,
@@ -269,7 +269,3 @@ def open_session(task: Task, optimizers: Sequence[str] = OPTIMIZERS) -> Session:
     session.train(1)  # traces, so that no interval is charged for it
     session.evaluate()
     return session
-
-
-def _interval(task: Task, session: Session, decisions: int) -> int:
-    return max(1, round(task.epochs * len(session.data.train) / decisions))

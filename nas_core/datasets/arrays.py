@@ -1,6 +1,7 @@
 """An .npz file of images and labels to a pool, with every wrong array refused by name."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _UNREADABLE = (
     NotImplementedError,
     zlib.error,
     zipfile.BadZipFile,
+    SyntaxError,  # NumPy reads a header as a Python literal
+    tokenize.TokenError,
 )
 PAIRS = (("images", "labels"), ("train_images", "train_labels"), ("x_train", "y_train"))
 # Names of the arrays that go with each form of the training pair: (code, images, labels).

@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 import tempfile
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,7 @@ def _open_array(
 ) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise DataError(
             f"expected a readable array in {path}, received {error}: import the data set again"
         ) from error

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from math import exp
+from math import exp, fsum
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,9 @@ def expected_accuracy(fit: Fit, found: Mapping[str, float], classes: int) -> flo
     """
     values = np.array([found[name] for name in fit.features])
     row = terms(standardised(values, np.array(fit.mean), np.array(fit.scale)))
-    share = 1.0 / (1.0 + exp(-(fit.offset + float(row @ np.array(fit.weights)))))
+    # Summed exactly: the same on every processor.
+    logit = fsum([fit.offset, *(row * np.array(fit.weights)).tolist()])
+    share = 1.0 / (1.0 + exp(-logit))
     chance = 1.0 / classes
     return chance + (max(fit.ceiling, chance) - chance) * share
 

@@ -146,7 +146,7 @@ def make_right(path: Path) -> None:
 
 
 def _edit(path: Path, change: Callable[[Any], Any]) -> None:
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         write_json(path, change(json.loads(path.read_text(encoding="utf-8"))))
 
 

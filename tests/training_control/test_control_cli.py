@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -19,6 +21,21 @@ def test_every_verb_has_an_example(verb):
     shown = nas(verb, "--help")
     assert shown.exit_code == 0
     assert f"nas control {verb}" in " ".join(shown.output.split()).replace("│", "")
+
+
+def test_other_verbs_do_not_wait_for_it():
+    code = "import sys, nas_core.cli.app; print('training_control' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    code = "import sys, training_control.cli; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_it_is_listed_among_the_verbs():
+    shown = CliRunner().invoke(app, ["--help"])
+    assert shown.exit_code == 0
+    assert "control" in shown.output
 
 
 def test_tasks_are_listed_for_people_and_machines():

@@ -67,8 +67,8 @@ class Bench:
 
     def budget(self, test: bool) -> Budget:
         """Return how long a training is."""
-        examples = self.task.epochs * len(self.task.load().train)
-        return Budget(self.decisions, max(1, round(examples / self.decisions)), test)
+        interval = self.task.interval(len(self.task.load().train), self.decisions)
+        return Budget(self.decisions, interval, test)
 
 
 @dataclass(frozen=True)

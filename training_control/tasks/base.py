@@ -51,6 +51,15 @@ class Task:
         if not self.epochs > 0:
             raise UsageError(f"expected a budget above 0 epochs, received {self.epochs}: try 10")
 
+    def interval(self, examples: int, decisions: int) -> int:
+        """Return the training examples between two decisions.
+
+        Args:
+            examples: Of the training split.
+            decisions: Intervals of the whole budget.
+        """
+        return max(1, round(self.epochs * examples / decisions))
+
     def starting_at(self, learning_rate: float) -> "Task":
         """Return the same task with another first learning rate."""
         return replace(self, start=replace(self.start, learning_rate=learning_rate))
