@@ -28,7 +28,7 @@ def decode_request(data: bytes) -> tuple[Spec, Job]:
     value = json.loads(data)
     job = value["job"]
     paths = {key: Path(job[key]) for key in JOB_PATHS if job[key] is not None}
-    return spec_from_json(value["spec"]), Job(**{**job, **paths})
+    return spec_from_json(value["spec"]), Job(**{**job, **paths, "stops": tuple(job["stops"])})
 
 
 def encode_line(message: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from nas_core.errors import NasError, RunError
 from nas_core.executors.ray import cluster
 from nas_core.executors.ray.cluster import Machine
-from nas_core.executors.ray.node import PULL_SECONDS, Node
+from nas_core.executors.ray.node import PULL_SECONDS, NodeActor
 from nas_core.executors.ray.pool import Pool, Task, share_slots
 from nas_core.executors.ray.refusals import broken, raised, too_small, unlike
 from nas_core.executors.ray.settings import Settings
@@ -132,7 +132,7 @@ class Actors:
         left = self._settings.workers - sum(host.slots for host in self._hosts.values())
         shares = share_slots({i: m.fits(self._settings) for i, m in free.items()}, left)
         for identity, slots in shares.items():
-            actor = cluster.make_actor(Node, free[identity], slots, self._settings, sys.path)
+            actor = cluster.make_actor(NodeActor, free[identity], slots, self._settings, sys.path)
             self._hosts[identity] = Host(free[identity], slots, actor)
             self._start(self._hosts[identity])
 

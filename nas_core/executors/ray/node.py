@@ -31,7 +31,7 @@ PULL_SECONDS = 5.0
 
 
 class Node:
-    """Runs the trials of one node; ends itself, and them, when nobody asks any more."""
+    """Runs the trials of one node."""
 
     def __init__(self, search_path: Sequence[str]) -> None:
         """Find the modules that the driver finds, as far as they are here.
@@ -45,7 +45,6 @@ class Node:
         self._tickets: dict[int, int] = {}  # of the trials that run
         self._orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._heard = time.monotonic()
-        threading.Thread(target=self._watch, daemon=True, name="silence").start()
 
     def start(
         self, trainer: Trainer, data: DataSet | None, settings: Settings, slots: int, gpu: bool
@@ -146,9 +145,22 @@ class Node:
         executor.submit(spec, job)
         self._tickets[job.trial] = order["ticket"]
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the driver's last call."""
+        return time.monotonic() - self._heard
+
+
+class NodeActor(Node):
+    """A node in a process of its own, which ends, and its children, when nobody asks any more."""
+
+    def __init__(self, search_path: Sequence[str]) -> None:
+        """See `Node`."""
+        super().__init__(search_path)
+        threading.Thread(target=self._watch, daemon=True, name="silence").start()
+
     def _watch(self) -> None:
-        """End this process, and with it its children, when the driver is silent for long."""
-        while time.monotonic() - self._heard < SILENCE:
+        while self.silence < SILENCE:
             time.sleep(1.0)
         os._exit(1)
 
