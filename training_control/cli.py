@@ -22,6 +22,7 @@ NONE = "none"
 USUAL_RATE_SEEDS = 5
 
 app = typer.Typer(
+    add_completion=False,
     help="Agents that control a training: train, use and compare them.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -60,7 +60,9 @@ class SearchProgress:
     def __call__(self, plan: Plan, row: TrialRow) -> None:
         """Show one more trial of the search or of its control."""
         rows = self._seen.setdefault(plan.agent, [])
-        self._started.setdefault(plan.agent, time.monotonic() - (row.seconds or 0.0))
+        self._started.setdefault(
+            plan.agent, time.monotonic() - (0.0 if row.seconds is None else row.seconds)
+        )
         rows.append(row)
         self._warn(row)
         best = self._best.get(plan.agent)

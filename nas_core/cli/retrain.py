@@ -153,7 +153,34 @@ def predict(
         print(table(("class", "probability", what), cells))
 
 
+@command
+def export(
+    model: Annotated[Path, typer.Argument(help="A .keras file, or a run: its best model.")],
+    form: Annotated[
+        str, typer.Option("--format", help="keras, tflite, onnx or saved_model.")
+    ] = "tflite",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; beside the model if none.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Write a retrained model in another program's format.
+
+    Examples:  nas export R2 --format tflite
+
+    nas export R2/models/best.keras --format saved_model --out served/1
+    """
+    from nas_core.export import export as run_export
+
+    written = run_export(model, form, out)
+    if json:
+        print_json({"written": str(written)})
+    else:
+        print(written)
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to the application."""
     app.command()(retrain)
     app.command()(predict)
+    app.command()(export)
