@@ -25,6 +25,10 @@ $(VENV)/.ready-to-test: $(VENV)/.installed requirements-aws.txt requirements-tes
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
+$(VENV)/.has-toolkit: $(VENV)/.ready-to-test requirements-toolkit.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-toolkit.txt
+	@touch $@
+
 setup: $(VENV)/.installed ## Make the virtual environment with pinned packages.
 
 setup-test: $(VENV)/.ready-to-test ## Add what the tests need: Ray, SageMaker's SDK, an S3 server, torch.
@@ -35,12 +39,12 @@ search: setup ## Search on leaves, retrain the best, test it once, write the rep
 	$(BIN)/nas report $(RUN)
 
 test: setup-test ## Run all tests that need nothing but Python.
-	$(BIN)/python -m pytest -m "not browser and not radosgw"
+	$(BIN)/python -m pytest -m "not browser and not radosgw and not toolkit"
 
-test-full: setup-test ## Run the tests that need a browser (chromium) or Ceph's S3 server (radosgw).
-	$(BIN)/python -m pytest -m "browser or radosgw"
+test-full: $(VENV)/.has-toolkit ## Run the tests that need a browser (chromium), Ceph (radosgw) or a C compiler.
+	$(BIN)/python -m pytest -m "browser or radosgw or toolkit"
 
-aws-test: setup-test ## Run everything about S3 and SageMaker: no account is needed, nothing may be skipped.
+aws-test: $(VENV)/.has-toolkit ## Run everything about S3 and SageMaker: no account is needed, nothing may be skipped.
 	NAS_FAIL_ON_SKIP=1 $(BIN)/python -m pytest tests/aws tests/nas_core/cloud -m "not radosgw" --durations=10
 
 s3-server: setup-test ## Serve S3 by Ceph until Ctrl-C (apt: radosgw ceph-mon ceph-osd ceph-common; root).
@@ -53,7 +57,7 @@ lint: setup-test ## Format, lint, types and import contracts.
 	$(BIN)/lint-imports
 
 check: lint ## Lint and the fast tests (under two minutes): before every commit.
-	$(BIN)/python -m pytest -m "not slow and not browser and not radosgw"
+	$(BIN)/python -m pytest -m "not slow and not browser and not radosgw and not toolkit"
 
 faults: setup-test ## Kills, damage, hostile files, long runs: print every figure (docs/faults.md; 25 minutes).
 	$(BIN)/python tests/faults/figures.py

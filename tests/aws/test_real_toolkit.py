@@ -24,7 +24,7 @@ from nas_core.executors.wire import encode_request
 from nas_core.trainer.base import Job
 from nas_core.trainer.mock import MockTrainer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.toolkit]
 RESOURCES = {
     "current_host": "localhost", "hosts": ["localhost"], "current_instance_type": "ml.c5.xlarge",
     "current_group_name": "homogeneousCluster", "network_interface_name": "lo",
