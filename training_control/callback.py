@@ -167,8 +167,9 @@ class LearnedController(keras.callbacks.Callback):
         )
 
     def _progress(self, batches: int) -> float:
-        epochs, steps = self.params.get("epochs") or 1, self.params.get("steps") or 1
-        return min((self._epoch + batches / steps) / epochs, 1.0)
+        epochs, steps = self.params.get("epochs", 1), self.params.get("steps")
+        within = 0.0 if steps is None else batches / steps  # a generator's length may be unknown
+        return min((self._epoch + within) / epochs, 1.0)
 
     def _interval_loss(self, batches: int, mean: float) -> float:
         """Return the mean loss since the last decision; Keras reports that of the epoch."""

@@ -53,7 +53,10 @@ def prepare(model: keras.Model) -> keras.Model:
     if getattr(model, PREPARED, None) is not None:
         return model
     rate = _live_dropout(model)
-    decay = keras.Variable(float(optimizer.weight_decay or 0.0), trainable=False, dtype="float32")
+    before = optimizer.weight_decay  # None, and False, where there is none
+    decay = keras.Variable(
+        0.0 if before is None else float(before), trainable=False, dtype="float32"
+    )
     norms = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)]
     # Set past Keras, which would count these variables among the model's weights and save them.
     object.__setattr__(model, PREPARED, Parts(rate, decay, norms))

@@ -241,9 +241,9 @@ class Observer:
         if norms.known and norms.smooth is not None and norms.first is not None:
             values["gradient_norm"] = norms.smooth / math.log(10.0)
             values["gradient_norm_change"] = norms.smooth - norms.first
-        if _known(measurement.update_ratio):
-            ratio = max(float(measurement.update_ratio or 0.0), SMALLEST_LOSS)
-            values["update_ratio"] = math.log10(ratio) + 3.0
+        ratio = measurement.update_ratio
+        if ratio is not None and _known(ratio):
+            values["update_ratio"] = math.log10(max(float(ratio), SMALLEST_LOSS)) + 3.0
         for name in ("metric", "progress"):
             value = getattr(measurement, name)
             if _known(value):

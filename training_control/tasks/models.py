@@ -183,7 +183,8 @@ def tiny_bert(
     length = data.train.inputs.shape[1]
     inputs = keras.Input((length,), dtype="int32")
     real = ops.not_equal(inputs, 0)  # [B, length]
-    x = TokenEmbedding(data.vocabulary or 1, length, width)(inputs)
+    words = 1 if data.vocabulary is None else data.vocabulary
+    x = TokenEmbedding(words, length, width)(inputs)
     attended = ops.expand_dims(real, 1)
     for _ in range(blocks):
         attention = layers.MultiHeadAttention(heads, max(1, width // heads))

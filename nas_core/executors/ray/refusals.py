@@ -58,8 +58,9 @@ def too_small(machines: Sequence[Machine], settings: Settings) -> NasError | Non
         return None
     cpus = max(machine.all_cpus for machine in machines)
     gpus = max(machine.all_gpus for machine in machines)
+    share = 0.0 if settings.gpu_share is None else settings.gpu_share
     return UsageError(
-        f"expected a node with {settings.threads} CPU(s) and {settings.gpu_share or 0.0:g} GPU(s) "
+        f"expected a node with {settings.threads} CPU(s) and {share:g} GPU(s) "
         f"for a trial in the Ray cluster {settings.where}, received {len(machines)} node(s) of at "
         f"most {cpus:g} and {gpus:g}: add a larger one, or lower --gpu-share or the threads"
     )
