@@ -27,5 +27,10 @@ def trial_environment(threads: int, gpu: str | None) -> dict[str, str]:
 
 def server_environment(threads: int) -> dict[str, str]:
     """Return the variables for a fork server, which must not start a single thread."""
-    # OpenBLAS starts its threads when NumPy is imported.
-    return {**trial_environment(threads, None), "OPENBLAS_NUM_THREADS": "1"}
+    return {
+        **trial_environment(threads, None),
+        # OpenBLAS starts its threads when NumPy is imported, Arrow its allocator's when Keras
+        # finds pandas with pyarrow.
+        "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    }
