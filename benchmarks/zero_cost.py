@@ -95,7 +95,8 @@ def main() -> None:
     given = options.parse_args()
     lines = (Path("benchmarks/trainings") / f"{given.space}.jsonl").read_text().splitlines()
     rows = [row for row in map(json.loads, lines) if row["repeat"] == 0][: given.specs]
-    accuracy = [row["result"]["score"] or 0.0 for row in rows]
+    scored = [row["result"]["score"] for row in rows]
+    accuracy = [0.0 if score is None else score for score in scored]
     free, seconds = scores(rows)
     print(f"{seconds:.2f} s a network; rank correlation {spearman(free.tolist(), accuracy):.3f}")
     space = space_entry(given.space).build("quick", (32, 32, 3), 10)

@@ -357,6 +357,16 @@ class RunStore:
             (time.time(), kind, json.dumps(detail)),
         )
 
+    def last_event(self, kind: str) -> Any:
+        """Return the newest event's detail, or None before the first.
+
+        Raises:
+            DamageError: It is not as it was written.
+        """
+        rows = self._checked("events", "WHERE kind = ? ORDER BY rowid DESC LIMIT 1", (kind,))
+        with readable(f"the events of {self.folder}"):
+            return json.loads(rows[0][3]) if rows else None
+
     def events(self, kind: str | None = None) -> list[tuple[float, str, Any]]:
         """Return (unix time, kind, detail), oldest first.
 

@@ -82,8 +82,8 @@ def summarise(store: RunStore) -> dict[str, Any]:
 
 def _learned_nothing(store: RunStore) -> bool:
     """Return whether the agent has said, after its last update, that rewards tell it nothing."""
-    updates = store.events(METRICS)
-    return bool(updates) and updates[-1][2].get(UNIFORM) == 1.0
+    update = store.last_event(METRICS)
+    return isinstance(update, dict) and update.get(UNIFORM) == 1.0
 
 
 def simulated(store: RunStore, rows: Sequence[TrialRow]) -> dict[str, float]:

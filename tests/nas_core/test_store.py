@@ -184,3 +184,13 @@ def test_a_message_that_is_no_utf8_costs_nothing(tmp_path):
         store.propose([proposal(0)])
         store.record(0, Result(Status.ERROR, message="no file 'a\udcff'"))
         assert store.trial(0).message == "no file 'a?'"
+
+
+def test_the_newest_event_of_a_kind_is_found_alone(tmp_path):
+    with RunStore.create(tmp_path / "r", {}) as store:
+        assert store.last_event("metrics") is None
+        with store.transaction():
+            store.add_event("metrics", {"loss": 2.0})
+            store.add_event("metrics", {"loss": 1.0})
+            store.add_event("ended", {})
+        assert store.last_event("metrics") == {"loss": 1.0}
