@@ -4,7 +4,7 @@
     tensorboard --logdir runs/own_loop
 
 Run it again: the agent goes on from the brain that it saved, on a fresh network. Needs
-`pip install 'rl-nas[control]'`.
+`pip install '.[control]'`.
 """
 
 import argparse

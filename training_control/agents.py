@@ -202,7 +202,7 @@ def _stable_baselines() -> Any:
     except ImportError as error:
         raise UsageError(
             f"expected Stable-Baselines3 to train an agent, received {error}: "
-            "pip install 'rl-nas[control]'"
+            "pip install '.[control]' in this project's folder"
         ) from None
     return stable_baselines3
 

@@ -203,7 +203,7 @@ def _sdk() -> _Sdk:
     except ImportError as error:
         raise UsageError(
             f"expected the SageMaker SDK to submit jobs, received {error}: "
-            "pip install 'rl-nas[aws]'"
+            "pip install '.[aws]' in this project's folder"
         ) from error
     return _Sdk(configs, _named(ModelTrainer), Session, image_uris.retrieve)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nas_core.errors import UsageError
 
-INSTALL = "pip install 'rl-nas[ray]'"
+INSTALL = "pip install '.[ray]' in this project's folder"
 FORM = "HOST:PORT of its head, such as 10.0.0.5:6379"
 
 

@@ -180,6 +180,6 @@ def test_without_the_sdk_one_line_says_what_to_install(monkeypatch):
     submitting._sdk.cache_clear()
     for name in ("sagemaker.core", "sagemaker.train"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(UsageError, match=r"pip install 'rl-nas\[aws\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[aws\]'"):
         submitting.submit(*a_request())
     submitting._sdk.cache_clear()

@@ -209,5 +209,5 @@ def test_a_local_cluster_serves_and_ends() -> None:
 
 def test_missing_ray_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor_module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'rl-nas\[ray\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[ray\]'"):
         RayExecutor(Echo(), 1)
