@@ -46,7 +46,8 @@ class TrainingService:
         jobs: By name.
         calls: (action, body) of each call, refused ones too.
         expired: While true, credentials have expired.
-        start_seconds: How long an instance takes to start (minutes at AWS).
+        start_seconds: How long an instance takes to start (minutes at AWS); lowering it lets
+            those go on that are starting.
         script: Called with every created job before it starts.
     """
 
@@ -255,7 +256,7 @@ class TrainingService:
             job.starts += 1
             root = job.root / f"start-{job.starts}"
             container = Container(job.request, root, self.image, self.s3, self.environment)
-            if job.stop.wait(self.start_seconds):
+            if not self._starts(job):
                 self._end(job, "Stopped", "")
                 return
             job.enter("Downloading", "Downloading input data")
@@ -281,6 +282,14 @@ class TrainingService:
                 code = container.poll()
                 self._end(job, "Failed", f"AlgorithmError: {reason}, exit code: {code}"[:1024])
             return
+
+    def _starts(self, job: TrainingJob) -> bool:
+        """Wait for the instance; return false where the job is stopped before."""
+        began = time.monotonic()
+        while time.monotonic() - began < self.start_seconds:
+            if job.stop.wait(TICK):
+                return False
+        return not job.stop.is_set()
 
     def _watch(self, job: TrainingJob, container: Container) -> str:
         """Wait for the end of one start, syncing; return "ended", "stopped" or "interrupted"."""
