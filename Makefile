@@ -56,8 +56,8 @@ lint: setup-test ## Format, lint, types and import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint ## Lint and the fast tests (three to four minutes on two cores): before every commit.
-	$(BIN)/python -m pytest -m "not slow and not browser and not radosgw and not toolkit"
+check: lint ## Lint and the fast tests, one process a core: before every commit.
+	$(BIN)/python -m pytest -n auto -m "not slow and not browser and not radosgw and not toolkit"
 
 faults: setup-test ## Kills, damage, hostile files, long runs: print every figure (docs/faults.md; 25 minutes).
 	$(BIN)/python tests/faults/figures.py
