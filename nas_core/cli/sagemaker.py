@@ -1,15 +1,19 @@
 """`nas sagemaker`: searches, trials and final trainings as training jobs of Amazon SageMaker."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas_core.cli import jobs
+from nas_core.cli.grouped import grouped
 from nas_core.cli.jobs import PriceFile, Run, money_text
 from nas_core.cli.output import JsonFlag, command, print_json, say
 from nas_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from nas_core.cloud.settings import Cloud
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -17,53 +21,90 @@ PARSING = getattr(typer, "TyperException", Exception)  # an option that does not
 REST = {"allow_extra_args": True, "ignore_unknown_options": True}
 DEFAULT_REGION = "us-east-1"  # of a dry run that nobody gave one
 Role = Annotated[str, typer.Option(help="ARN of the role that jobs take.")]
-To = Annotated[
-    str | None,
-    typer.Option(help="Where everything goes, s3://bucket/prefix; the bucket of --data if unset."),
-]
-Region = Annotated[str | None, typer.Option(help="AWS region; the environment's if unset.")]
-Instance = Annotated[str, typer.Option(help="Instance type; ml.g... and ml.p... have GPUs.")]
-Spot = Annotated[bool, typer.Option("--spot", help="Spare capacity: cheaper, interrupted.")]
-MaxRuntime = Annotated[int, typer.Option(help="Longest time of a job, seconds.")]
-MaxWait = Annotated[int | None, typer.Option(help="Of spot: longest time with waiting, seconds.")]
-Volume = Annotated[int, typer.Option(help="Disk of a job, GiB.")]
-Kms = Annotated[str | None, typer.Option(help="Key that encrypts disk, data and outputs.")]
-Subnet = Annotated[list[str] | None, typer.Option(help="Subnet of a VPC; may be repeated.")]
-Group = Annotated[list[str] | None, typer.Option(help="Security group; may be repeated.")]
-Image = Annotated[str | None, typer.Option(help="Container, or TensorFlow 2.21 (usual) or 2.19.")]
-Owner = Annotated[str | None, typer.Option(help="Account that owns the bucket; the role's.")]
-Warm = Annotated[int, typer.Option(help="Seconds that an instance waits for the next job.")]
-Wheels = Annotated[Path | None, typer.Option(help="Folder of wheels, for jobs without internet.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the requests and the cost; submit nothing.")
 ]
 PerJob = Annotated[int, typer.Option(help="Trials in one job: a start costs minutes.")]
+Warm = Annotated[int, typer.Option(help="Seconds that an instance waits for the next job.")]
+Wheels = Annotated[Path | None, typer.Option(help="Folder of wheels, for jobs without internet.")]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where jobs run and what they run on: options of every kind of job."""
+
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Where everything goes, s3://bucket/prefix; the bucket of --data if unset."
+        ),
+    ] = None
+    region: Annotated[str | None, typer.Option(help="AWS region; the environment's if unset.")] = (
+        None
+    )
+    instance: Annotated[str, typer.Option(help="Instance type; ml.g... and ml.p... have GPUs.")] = (
+        "ml.c5.xlarge"
+    )
+    spot: Annotated[bool, typer.Option("--spot", help="Spare capacity: cheaper, interrupted.")] = (
+        False
+    )
+    max_runtime: Annotated[int, typer.Option(help="Longest time of a job, seconds.")] = 3600
+    max_wait: Annotated[
+        int | None, typer.Option(help="Of spot: longest time with waiting, seconds.")
+    ] = None
+    volume_gb: Annotated[int, typer.Option(help="Disk of a job, GiB.")] = 30
+    kms_key: Annotated[
+        str | None, typer.Option(help="Key that encrypts disk, data and outputs.")
+    ] = None
+    subnet: Annotated[list[str] | None, typer.Option(help="Subnet of a VPC; may be repeated.")] = (
+        None
+    )
+    security_group: Annotated[
+        list[str] | None, typer.Option(help="Security group; may be repeated.")
+    ] = None
+    image: Annotated[
+        str | None, typer.Option(help="Container, or TensorFlow 2.21 (usual) or 2.19.")
+    ] = None
+    owner: Annotated[str | None, typer.Option(help="Account that owns the bucket; the role's.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True)
+class LongPlace(Place):
+    """The same for trainings of hours."""
+
+    max_runtime: Annotated[int, typer.Option(help="Longest time of a job, seconds.")] = 6 * 3600
 
 
 def _cloud(
-    to: str | None, data: str | None, *, dry_run: bool, region: str | None, **given: Any
-) -> Any:
+    place: Place, role: str, data: str | None, *, dry_run: bool, keep_alive: int = 0
+) -> "Cloud":
     """Return the settings; their region is known."""
     from nas_core.cloud.address import S3Address, is_address
     from nas_core.cloud.client import region_of
     from nas_core.cloud.settings import Cloud
 
-    if to is None and (data is None or not is_address(data)):
+    if place.to is not None:
+        root = S3Address.parse(place.to)
+    elif data is not None and is_address(data):
+        root = S3Address(S3Address.parse(data).bucket, "nas")
+    else:
         raise UsageError("expected a place for results, received none: --to s3://bucket/prefix")
-    root = (
-        S3Address.parse(to)
-        if to is not None
-        else S3Address(S3Address.parse(data or "").bucket, "nas")
-    )
-    found = region_of(region)
+    found = region_of(place.region)
     if found is None and dry_run:
         say(f"nas: no region is set, so this is a request to {DEFAULT_REGION}: --region NAME")
         found = DEFAULT_REGION
     if found is None:
         raise UsageError("expected a region, received none: --region or AWS_DEFAULT_REGION")
-    for name in ("subnets", "security_groups"):
-        given[name] = tuple(given[name] or ())
-    return Cloud(bucket=root.bucket, prefix=root.key, region=found, **given)
+    given = asdict(place)
+    subnets, groups = given.pop("subnet"), given.pop("security_group")
+    del given["to"]
+    return Cloud(**{
+        **given, "bucket": root.bucket, "prefix": root.key, "region": found, "role": role,
+        "subnets": tuple(subnets or ()), "security_groups": tuple(groups or ()),
+        "keep_alive": keep_alive,
+    })  # fmt: skip
 
 
 def _searched(arguments: list[str]) -> tuple[str, dict[str, Any]]:
@@ -97,25 +138,16 @@ def _show(requests: list[dict[str, Any]], cloud: Any, seconds: float, prices: Pa
 
 @app.command(context_settings=REST)
 @command
+@grouped("place", Place)
 def search(
     context: typer.Context,
+    *,
     role: Role,
     data: Annotated[str | None, typer.Option(help="s3://..., or as for nas search.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="New folder here; its name is the job's.")
     ] = None,
-    to: To = None,
-    region: Region = None,
-    instance: Instance = "ml.c5.xlarge",
-    spot: Spot = False,
-    max_runtime: MaxRuntime = 3600,
-    max_wait: MaxWait = None,
-    volume_gb: Volume = 30,
-    kms_key: Kms = None,
-    subnet: Subnet = None,
-    security_group: Group = None,
-    image: Image = None,
-    owner: Owner = None,
+    place: Place,
     wheels: Wheels = None,
     top: Annotated[int, typer.Option(help="Best ones to retrain at the end; 0 for none.")] = 0,
     attempt: Annotated[int, typer.Option(help="1, 2, ... to go on with a run that ended.")] = 0,
@@ -140,11 +172,7 @@ def search(
     mock = options.get("trainer", "real") != "real"
     if data is None and not mock:
         raise UsageError("expected a data set, received none: --data s3://bucket/leaves")
-    cloud = _cloud(
-        to, data, dry_run=dry_run, region=region, role=role, instance=instance, spot=spot,
-        max_runtime=max_runtime, max_wait=max_wait, volume_gb=volume_gb, kms_key=kms_key,
-        subnets=subnet, security_groups=security_group, image=image, owner=owner,
-    )  # fmt: skip
+    cloud = _cloud(place, role, data, dry_run=dry_run)
     folder = Path("runs") / f"{space}-{time.strftime('%Y%m%d-%H%M%S')}" if run is None else run
     prepared = prepare_search(
         cloud, folder.name, {**options, "space": space, "data": data}, attempt=attempt,
@@ -173,25 +201,16 @@ def _trials(request: dict[str, Any]) -> int:
 
 @app.command(context_settings=REST)
 @command
+@grouped("place", Place)
 def trial(
     context: typer.Context,
+    *,
     role: Role,
     data: Annotated[str | None, typer.Option(help="s3://..., or as for nas search.")] = None,
     workers: Annotated[int, typer.Option(help="Jobs at a time.")] = 2,
     run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
     run_id: Annotated[str | None, typer.Option(help="What names its jobs; drawn if unset.")] = None,
-    to: To = None,
-    region: Region = None,
-    instance: Instance = "ml.c5.xlarge",
-    spot: Spot = False,
-    max_runtime: MaxRuntime = 3600,
-    max_wait: MaxWait = None,
-    volume_gb: Volume = 30,
-    kms_key: Kms = None,
-    subnet: Subnet = None,
-    security_group: Group = None,
-    image: Image = None,
-    owner: Owner = None,
+    place: Place,
     keep_alive: Warm = 0,
     trials_per_job: PerJob = 1,
     wheels: Wheels = None,
@@ -214,12 +233,7 @@ def trial(
 
     space, options = _searched(context.args)
     data = options.pop("data", None) if data is None else data
-    cloud = _cloud(
-        to, data, dry_run=dry_run, region=region, role=role, instance=instance, spot=spot,
-        max_runtime=max_runtime, max_wait=max_wait, volume_gb=volume_gb, kms_key=kms_key,
-        subnets=subnet, security_groups=security_group, image=image, owner=owner,
-        keep_alive=keep_alive,
-    )  # fmt: skip
+    cloud = _cloud(place, role, data, dry_run=dry_run, keep_alive=keep_alive)
     given = {RUN: run_id, WHEELS: None if wheels is None else str(wheels.resolve())}
     placed = {**options.get("cloud", {}), **asdict(cloud), PER_JOB: trials_per_job}
     placed |= {key: value for key, value in given.items() if value is not None}
@@ -242,26 +256,17 @@ def trial(
 
 @app.command()
 @command
+@grouped("place", LongPlace)
 def retrain(
     run: Run,
+    *,
     role: Annotated[str | None, typer.Option(help="ARN; the search's if unset.")] = None,
     top: Annotated[int, typer.Option(help="How many of the best architectures.")] = 3,
     seeds: Annotated[int, typer.Option(help="Trainings of each, with different seeds.")] = 1,
     epochs: Annotated[int | None, typer.Option(help="Epochs; the final recipe's number.")] = None,
     data: Annotated[str | None, typer.Option(help="Another data set than the run's.")] = None,
     workers: Annotated[int | None, typer.Option(help="Jobs at a time.")] = None,
-    to: To = None,
-    region: Region = None,
-    instance: Instance = "ml.c5.xlarge",
-    spot: Spot = False,
-    max_runtime: MaxRuntime = 6 * 3600,
-    max_wait: MaxWait = None,
-    volume_gb: Volume = 30,
-    kms_key: Kms = None,
-    subnet: Subnet = None,
-    security_group: Group = None,
-    image: Image = None,
-    owner: Owner = None,
+    place: LongPlace,
     prices: PriceFile = None,
     dry_run: DryRun = False,
     json: JsonFlag = False,
@@ -278,15 +283,16 @@ def retrain(
     from nas_core.cloud.rehearsal import retraining_requests
     from nas_core.retrain import retrain as run_retrain
 
-    if role is None or to is None:
+    if role is None or place.to is None:
         before = where(run)[0]
-        role, to = before.role if role is None else role, str(before.root) if to is None else to
-        region, owner = region or before.region, owner or before.owner
-    cloud = _cloud(
-        to, None, dry_run=dry_run, region=region, role=role, instance=instance, spot=spot,
-        max_runtime=max_runtime, max_wait=max_wait, volume_gb=volume_gb, kms_key=kms_key,
-        subnets=subnet, security_groups=security_group, image=image, owner=owner,
-    )  # fmt: skip
+        role = before.role if role is None else role
+        place = replace(
+            place,
+            to=str(before.root) if place.to is None else place.to,
+            region=before.region if place.region is None else place.region,
+            owner=before.owner if place.owner is None else place.owner,
+        )
+    cloud = _cloud(place, role, None, dry_run=dry_run)
     options: dict[str, Any] = {"top": top, "seeds": seeds, "epochs": epochs, "data": data}
     if dry_run:
         requests = retraining_requests(run, asdict(cloud), **options)
