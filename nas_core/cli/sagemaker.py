@@ -118,9 +118,8 @@ def _searched(arguments: list[str]) -> tuple[str, dict[str, Any]]:
         given = dict(parser.make_context("nas sagemaker", arguments).params)
     except PARSING as error:
         raise UsageError(f"{str(error).rstrip('.')}: see nas search --help") from error
-    given = {key: value for key, value in given.items() if value is not False}
-    space, config, epochs = given.pop("space"), given.pop("config"), given.pop("epochs")
-    return combined(space, given, config, epochs)
+    del given["json"]
+    return combined(given.pop("space"), given, given.pop("config"))
 
 
 def _show(requests: list[dict[str, Any]], cloud: Any, seconds: float, prices: Path | None) -> None:

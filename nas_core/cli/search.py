@@ -1,11 +1,13 @@
 """`nas search` and `nas resume`."""
 
 import tomllib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from nas_core.cli.grouped import grouped
 from nas_core.cli.output import (
     JsonFlag,
     ReportColumns,
@@ -46,61 +48,62 @@ AGENTS = (
 )
 
 
-@command
-def search(
-    space: Annotated[str, typer.Argument(help=SPACES)] = "metaqnn",
-    agent: Annotated[Text, typer.Option(help=AGENTS)] = None,
-    trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None,
+@dataclass(frozen=True)
+class Wish:
+    """What a search is asked for: options by the names of `nas_core.search`."""
+
+    agent: Annotated[Text, typer.Option(help=AGENTS)] = None
+    trainer: Annotated[Text, typer.Option(help="real trains children; mock answers in ms.")] = None
     data: Annotated[
         Text,
         typer.Option(help="leaves, cifar10, mnist, ..., a folder, FILE.npz, .zip, .csv, s3://..."),
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option(help="Proposals, credited repeats included.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Children at a time; one per core.")] = None,
+    ] = None
+    trials: Annotated[int | None, typer.Option(help="Proposals, credited repeats included.")] = None
+    workers: Annotated[int | None, typer.Option(help="Children at a time; one per core.")] = None
     executor: Annotated[
         Text, typer.Option(help="process, inline, simulated, ray or sagemaker.")
-    ] = None,
-    address: Address = None,
+    ] = None
+    address: Address = None
     gpu_share: Annotated[
         float | None, typer.Option(help="GPUs of one child on a cluster, such as 0.5.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
-    preset: Annotated[
-        Text, typer.Option(help="quick (for a laptop) or paper (as published).")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of one child.")] = None,
-    data_fraction: Annotated[
-        float | None, typer.Option(help="Share of the training split.")
-    ] = None,
-    max_hours: Annotated[float | None, typer.Option(help="Stop after so many hours.")] = None,
-    target: Annotated[
-        float | None, typer.Option(help="Stop at this accuracy, such as 0.9.")
-    ] = None,
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None
+    run: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None
+    preset: Annotated[Text, typer.Option(help="quick (for a laptop) or paper (as published).")] = (
+        None
+    )
+    epochs: Annotated[int | None, typer.Option(help="Epochs of one child.")] = None
+    data_fraction: Annotated[float | None, typer.Option(help="Share of the training split.")] = None
+    max_hours: Annotated[float | None, typer.Option(help="Stop after so many hours.")] = None
+    target: Annotated[float | None, typer.Option(help="Stop at this accuracy, such as 0.9.")] = None
     control: Annotated[
         Text, typer.Option(help="random: the same seed and budget for random search.")
-    ] = None,
-    trial_seconds: Annotated[float | None, typer.Option(help="Time limit of one child.")] = None,
-    trial_memory_gb: Annotated[
-        float | None, typer.Option(help="Memory limit of one child.")
-    ] = None,
+    ] = None
+    trial_seconds: Annotated[float | None, typer.Option(help="Time limit of one child.")] = None
+    trial_memory_gb: Annotated[float | None, typer.Option(help="Memory limit of one child.")] = None
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Learn in order of arrival: no worker waits.")
-    ] = False,
-    controller: Controller = None,
+    ] = False
+    controller: Controller = None
     stop_early: Annotated[
         bool, typer.Option("--stop-early", help="End children that will not be among the best.")
-    ] = False,
-    max_failed: MaxFailed = None,
-    table: TableFile = None,
-    search_column: SearchColumn = None,
-    report_columns: ReportColumns = None,
-    seconds_column: SecondsColumn = None,
+    ] = False
+    max_failed: MaxFailed = None
+    table: TableFile = None
+    search_column: SearchColumn = None
+    report_columns: ReportColumns = None
+    seconds_column: SecondsColumn = None
     reuse: Annotated[
         Path | None, typer.Option(help="Earlier run that a -model agent learns from first.")
-    ] = None,
+    ] = None
+
+
+@command
+@grouped("wish", Wish)
+def search(
+    space: Annotated[str, typer.Argument(help=SPACES)] = "metaqnn",
+    *,
+    wish: Wish,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -123,19 +126,7 @@ def search(
     from nas_core.api import search as run_search
     from nas_core.cli.progress import SearchProgress
 
-    given = {
-        "agent": agent, "trainer": trainer, "data": data, "trials": trials, "workers": workers,
-        "executor": executor, "address": address, "gpu_share": gpu_share,
-        "seed": seed, "run": run, "preset": preset, "control": control,
-        "data_fraction": data_fraction, "max_hours": max_hours, "target": target,
-        "trial_seconds": trial_seconds, "trial_memory_gb": trial_memory_gb,
-        "asynchronous": True if asynchronous else None, "table": table,
-        "controller": controller, "max_failed": max_failed,
-        "stop_early": True if stop_early else None,
-        "search_column": search_column, "report_columns": report_columns,
-        "seconds_column": seconds_column, "reuse": reuse,
-    }  # fmt: skip
-    space, options = combined(space, given, config, epochs)
+    space, options = combined(space, asdict(wish), config)
     if options.get("executor") == "ray":
         say(f"looking for Ray at {options.get('address', 'this machine')} ...")
     with SearchProgress() as progress:
@@ -143,26 +134,25 @@ def search(
     finish(result, json)
 
 
-def combined(
-    space: str, given: dict[str, Any], config: Path | None, epochs: int | None
-) -> tuple[str, dict[str, Any]]:
+def combined(space: str, given: dict[str, Any], config: Path | None) -> tuple[str, dict[str, Any]]:
     """Return the space and the options that were typed, above those of a file.
 
     Args:
         space: As typed.
-        given: Options by the names of `nas_core.search`; None where nothing was typed.
+        given: The fields of a `Wish`; None, and False of a flag, where nothing was typed.
         config: TOML file; None for none.
-        epochs: Of a child; None for the recipe's.
 
     Raises:
         UsageError: The file cannot be used.
     """
-    options = {} if config is None else _read_config(config, {*given, "space", "recipe", "cloud"})
-    options.update({key: value for key, value in given.items() if value is not None})
+    known = {*given, "space", "recipe", "cloud"} - {"epochs"}  # a recipe has epochs
+    options = {} if config is None else _read_config(config, known)
+    options.update(
+        {k: value for k, value in given.items() if value is not None and value is not False}
+    )
     if "table" in options:
         options.setdefault("trainer", "table")
-    changes = {"epochs": epochs, "controller": options.pop("controller", None)}
-    typed = {name: value for name, value in changes.items() if value is not None}
+    typed = {name: options.pop(name) for name in ("epochs", "controller") if name in options}
     if typed:
         options["recipe"] = {**options.get("recipe", {}), **typed}
     return options.pop("space", space), options
