@@ -1,6 +1,7 @@
 """From decided layers to a chain specification, and back."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from nas_core.errors import SpecError
 from nas_core.spec import (
@@ -40,17 +41,19 @@ class ChainLayer:
     dropout: float
     sources: tuple[int, ...]
 
-    def parts(self) -> list[Layer]:
-        """Return its layers in order; the first one's inputs are left to be set."""
-        first = "linear" if self.batch_norm else self.activation
-        parts: list[Layer] = [Conv(self.filters, self.kernel, self.stride, first)]
-        if self.batch_norm:
-            parts += [BatchNorm(), Activation(self.activation)]
-        if self.pool > 1:
-            parts.append(Pool(self.pool, self.pool))
-        if self.dropout > 0.0:
-            parts.append(Dropout(self.dropout))
-        return parts
+
+@lru_cache(maxsize=65536)  # masks ask for the same layers again and again
+def _parts(layer: ChainLayer, inputs: tuple[int, ...]) -> tuple[Layer, ...]:
+    """Return what a layer is made of, in order; the first part reads `inputs`."""
+    first = "linear" if layer.batch_norm else layer.activation
+    parts: list[Layer] = [Conv(layer.filters, layer.kernel, layer.stride, first, inputs=inputs)]
+    if layer.batch_norm:
+        parts += [BatchNorm(), Activation(layer.activation)]
+    if layer.pool > 1:
+        parts.append(Pool(layer.pool, layer.pool))
+    if layer.dropout > 0.0:
+        parts.append(Dropout(layer.dropout))
+    return tuple(parts)
 
 
 def chain_of(layers: list[ChainLayer], classes: int, average: bool) -> ChainSpec:
@@ -67,10 +70,8 @@ def chain_of(layers: list[ChainLayer], classes: int, average: bool) -> ChainSpec
     chain: list[Layer] = []
     ends: list[int] = []  # position of each layer's last part
     for layer in layers:
-        parts = layer.parts()
         inputs = tuple(ends[source] for source in layer.sources) or (-1,)
-        parts[0] = replace(parts[0], inputs=_short(inputs, len(chain)))
-        chain += parts
+        chain += _parts(layer, _short(inputs, len(chain)))
         ends.append(len(chain) - 1)
     read = {source for layer in layers for source in layer.sources}
     last = tuple(end for number, end in enumerate(ends) if number not in read)

@@ -25,6 +25,7 @@ from nas_net_architecture.layout import Anchors
 
 State = tuple[int, ...]  # the decisions taken
 STRIDES = ("stride height", "stride width")
+RISING = ("heights", "widths", "filters")  # where one fits, so does all that is smaller
 WORDS = {  # of an action, before its value
     "heights": "height ",
     "widths": "width ",
@@ -71,6 +72,17 @@ class ChainSpace:
         # Convolutions pad, so that only pooling and limits can make a network impossible.
         self._all_fit = config.limits == NO_LIMITS and max(config.pools) == 1
         self._lengths = [self._length(depth) for depth in config.depths]
+        self._options = [self._values(decision) for decision in self._decisions]
+        self._dearest_first = [
+            sorted(range(len(options)), key=options.__getitem__, reverse=True)
+            if decision.kind in RISING
+            else range(len(options))
+            for decision, options in zip(self._decisions, self._options, strict=True)
+        ]
+        self._plain = [
+            self._first[decision.kind] + _plain(decision, options)
+            for decision, options in zip(self._decisions, self._options, strict=True)
+        ]
         self._nothing = np.zeros(self.n_actions, bool)
         self._masks = Masks(self._mask)
         if not self.n_steps or not self.legal(()).any():
@@ -87,7 +99,7 @@ class ChainSpace:
         """Return the number of decisions of a network of `depth` layers."""
         return sum(decision.layer < depth for decision in self._decisions)
 
-    def _options(self, decision: Decision) -> tuple[Option, ...]:
+    def _values(self, decision: Decision) -> tuple[Option, ...]:
         if decision.kind == "depth":
             return tuple(self._config.depths)
         if decision.kind == "skip":
@@ -136,13 +148,16 @@ class ChainSpace:
 
         That way goes on from each of its own states, so that no mask is ever empty.
         """
-        decision = self._decisions[len(state)]
-        first, mask = self._first[decision.kind], self._nothing.copy()
+        number = len(state)
+        kind, mask = self._decisions[number].kind, self._nothing.copy()
         # A state met has its plainest completion within the limits; only the first must be tried.
-        known = first + self._plain(decision) if state else -1
-        for action in range(first, first + len(self._options(decision))):
-            fine = self._all_fit or action == known
-            mask[action] = fine or self._fits(self._completed((*state, action)))
+        known = self._plain[number] if state else -1
+        fine = self._all_fit
+        for option in self._dearest_first[number]:
+            action = self._first[kind] + option
+            fits = fine or action == known or self._fits(self._completed((*state, action)))
+            mask[action] = fits
+            fine = fine or (fits and kind in RISING)
         return mask
 
     def legal_for(self, trial: int, state: State) -> np.ndarray:
@@ -159,20 +174,9 @@ class ChainSpace:
 
     def _completed(self, state: State) -> State:
         """Finish plainly: the fewest layers and filters, the smallest kernels, reading the last."""
-        while not self.is_terminal(state):
-            decision = self._decisions[len(state)]
-            state = (*state, self._first[decision.kind] + self._plain(decision))
-        return state
-
-    def _plain(self, decision: Decision) -> int:
-        options = self._options(decision)
-        if decision.kind == "skip":
-            return int(decision.source == decision.layer - 1)
-        if decision.kind in STRIDES:
-            return options.index(max(options))
-        if decision.kind == "activations":
-            return 0
-        return options.index(min(options))
+        if not state and len(self._config.depths) > 1:
+            state = (self._plain[0],)
+        return state + tuple(self._plain[len(state) : self._lengths[self._depth_index(state)]])
 
     def _fits(self, state: State) -> bool:
         try:
@@ -200,8 +204,8 @@ class ChainSpace:
         sources: list[list[int]] = [[] for _ in chosen]
         if not self._config.skips:
             sources = [list(range(number))[-1:] for number in range(len(chosen))]
-        for decision, action in zip(self._decisions, state, strict=False):
-            value = self._options(decision)[action - self._first[decision.kind]]
+        for decision, options, action in zip(self._decisions, self._options, state, strict=False):
+            value = options[action - self._first[decision.kind]]
             if decision.kind == "skip" and value:
                 sources[decision.layer].append(decision.source)
             elif decision.kind not in ("skip", "depth"):
@@ -222,10 +226,10 @@ class ChainSpace:
         if len(layers) not in self._config.depths:
             raise outside
         state: State = self.initial()
-        for decision in self._decisions:
+        for decision, options in zip(self._decisions, self._options, strict=True):
             if self.is_terminal(state):
                 break
-            value, options = _decided(layers, decision), self._options(decision)
+            value = _decided(layers, decision)
             if value not in options:
                 raise outside
             state = self.step(state, self._first[decision.kind] + options.index(value))
@@ -254,6 +258,17 @@ class ChainSpace:
             "classes": self.classes,
             **asdict(self._config),
         }
+
+
+def _plain(decision: Decision, options: tuple[Option, ...]) -> int:
+    """Return the number of the option that costs least."""
+    if decision.kind == "skip":
+        return int(decision.source == decision.layer - 1)
+    if decision.kind in STRIDES:
+        return options.index(max(options))
+    if decision.kind == "activations":
+        return 0
+    return options.index(min(options))
 
 
 def _layer(chosen: dict[str, Any], sources: tuple[int, ...]) -> ChainLayer:

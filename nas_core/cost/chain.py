@@ -125,21 +125,20 @@ def joined_shape(shapes: list[Shape]) -> Shape:
 def chain_cost(spec: ChainSpec, image_shape: tuple[int, int, int]) -> Cost:
     """Return the cost of a chain (see `nas_core.cost.cost`)."""
     rows: list[LayerCost] = []
-    read = _read_layers(spec)
-    shapes: dict[int, Shape] = {-1: tuple(image_shape)}
-    kept = prod(image_shape)
+    sources = [spec.sources(index) for index in range(len(spec.layers))]
+    read = _read_layers(sources)
+    shapes: list[Shape] = []
+    image: Shape = tuple(image_shape)
+    kept = prod(image)
     for index, layer in enumerate(spec.layers):
-        sources = spec.sources(index)
-        shape = joined_shape([shapes[position] for position in sources])
-        if index not in read:  # never built, as nothing that comes out depends on it
-            row = layer_cost(layer, shape)
-            shapes[index] = row.shape
+        shape = joined_shape([image if source < 0 else shapes[source] for source in sources[index]])
+        row = layer_cost(layer, shape)
+        shapes.append(row.shape)
+        if not read[index]:  # never built, as nothing that comes out depends on it
             rows.append(LayerCost(row.shape, 0, 0, 0))
             continue
-        if len(sources) > 1:  # the padded concatenation is a tensor of its own
+        if len(sources[index]) > 1:  # the padded concatenation is a tensor of its own
             kept += prod(shape)
-        row = layer_cost(layer, shape)
-        shapes[index] = row.shape
         kept += row.activations
         rows.append(row)
     return Cost(
@@ -150,13 +149,13 @@ def chain_cost(spec: ChainSpec, image_shape: tuple[int, int, int]) -> Cost:
     )
 
 
-def _read_layers(spec: ChainSpec) -> set[int]:
-    """Return the positions that the classifier depends on, itself included."""
-    read: set[int] = set()
-    waiting = [len(spec.layers) - 1]
-    while waiting:
-        position = waiting.pop()
-        if position >= 0 and position not in read:
-            read.add(position)
-            waiting.extend(spec.sources(position))
+def _read_layers(sources: list[tuple[int, ...]]) -> list[bool]:
+    """Return which positions the classifier, the last, depends on, itself included."""
+    read = [False] * len(sources)
+    read[-1] = True
+    for index in reversed(range(len(sources))):
+        if read[index]:
+            for source in sources[index]:
+                if source >= 0:
+                    read[source] = True
     return read

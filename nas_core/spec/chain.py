@@ -112,22 +112,28 @@ def _check_embedding(index: int, layers: tuple[Layer, ...], sources: tuple[int, 
 def _check_order(layers: tuple[Layer, ...]) -> None:
     flat: list[bool] = []
     for index, layer in enumerate(layers):
-        sources = layer.inputs or (index - 1,)
-        if max(sources) >= index or len(set(sources)) != len(sources):
-            raise SpecError(
-                f"expected layer {index} to read earlier layers once each, received {sources}"
-            )
-        _check_embedding(index, layers, sources)
-        source_flat = {position >= 0 and flat[position] for position in sources}
-        if len(source_flat) > 1:
-            raise SpecError(f"layer {index} joins a vector and a map: pool the map first")
-        is_flat = source_flat == {True}
+        _check_embedding(index, layers, layer.inputs)
+        is_flat = index > 0 and flat[index - 1]
+        if layer.inputs:
+            is_flat = _reads_vectors(index, layer.inputs, flat)
         if is_flat and isinstance(layer, (Conv, Pool, Recurrent)):
             raise SpecError(
                 f"expected no {type(layer).__name__} after a layer of vectors, received one at "
                 f"position {index}: move it to the front"
             )
         flat.append(is_flat or isinstance(layer, (*TO_VECTOR, Softmax)))
+
+
+def _reads_vectors(index: int, sources: tuple[int, ...], flat: list[bool]) -> bool:
+    """Return whether what a layer reads are vectors, not maps."""
+    if max(sources) >= index or len(set(sources)) != len(sources):
+        raise SpecError(
+            f"expected layer {index} to read earlier layers once each, received {sources}"
+        )
+    source_flat = {position >= 0 and flat[position] for position in sources}
+    if len(source_flat) > 1:
+        raise SpecError(f"layer {index} joins a vector and a map: pool the map first")
+    return source_flat == {True}
 
 
 def _changes_nothing(layer: Layer, flat_input: bool) -> bool:
