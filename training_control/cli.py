@@ -131,6 +131,9 @@ def compare(
     untrained: Annotated[
         bool, typer.Option(help="Compare each agent with itself before it learned, too.")
     ] = True,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trainings at a time; one per core.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder; a repeated command does what is missing.")
     ] = None,
@@ -146,12 +149,14 @@ def compare(
     nas control compare --tasks titanic,mnist --data titanic=titanic.csv,mnist=mnist.npz --agents
     ppo,dqn --seeds 10 --json out.json
     """
+    from nas_core.executors.machine import cores
     from nas_core.files import write_json
+    from nas_core.trainer import runtime
     from training_control.comparison import pictures, report, tables
     from training_control.comparison.agents import untrained_twin
     from training_control.comparison.methods import BASELINES
     from training_control.comparison.protocol import Protocol
-    from training_control.comparison.runner import Comparison
+    from training_control.comparison.runner import THREADS, Comparison
 
     given = _rates(rates)
     few = min(seeds, USUAL_RATE_SEEDS) if rate_seeds is None else rate_seeds
@@ -164,13 +169,14 @@ def compare(
         )  # fmt: skip
 
     protocol({}).make_tasks()  # what is wrong is said before an agent is trained
-    _start_tensorflow()
+    runtime.start(THREADS)
     learned = _agents(agents)
     everyone = learned + ([untrained_twin(agent) for agent in learned] if untrained else [])
     settled = protocol({agent.name: agent.identity for agent in everyone})
     folder = Path("runs") / f"control-{settled.digest}" if out is None else out
     say(f"trainings are kept in {folder}")
-    found = Comparison(settled, everyone, folder, _Trainings()).run()
+    count = cores() if workers is None else workers
+    found = Comparison(settled, everyone, folder, _Trainings()).run(count)
     said = report.summary(found)
     try:
         write_json(folder / "summary.json", said)
@@ -214,12 +220,10 @@ def tasks(json: JsonFlag = False) -> None:
 
 
 def _start_tensorflow() -> None:
-    """Import it without its greetings, with all cores and without what slows small graphs."""
     from nas_core.executors.machine import cores
     from nas_core.trainer import runtime
 
-    with runtime.quiet_start():
-        runtime.prepare(cores())
+    runtime.start(cores())
 
 
 def _brain(name: str) -> "Agent":

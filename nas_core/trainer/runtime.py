@@ -31,6 +31,12 @@ def quiet_start() -> Iterator[None]:
         os.close(nowhere)
 
 
+def start(threads: int) -> None:
+    """Import TensorFlow without its greetings, as `prepare` prepares it."""
+    with quiet_start():
+        prepare(threads)
+
+
 def prepare(threads: int) -> None:
     """Give a fresh process its share of threads and of GPU memory.
 

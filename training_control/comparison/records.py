@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from nas_core.database import take_lock
+from nas_core.datasets.test_split import record_opening
 from nas_core.errors import DamageError, RunError
 from nas_core.files import fsync_folder, parse_json, sha256_bytes
 
@@ -116,6 +117,7 @@ class Records:
             RunError: The folder cannot be used.
         """
         self._path = folder / FILE
+        self._opened: set[str] = set()
         self._lock: BinaryIO | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -154,6 +156,25 @@ class Records:
     def get(self, key: str) -> Record | None:
         """Return a finished training; None if it is still to be done."""
         return self._known.get(key)
+
+    @property
+    def known(self) -> dict[str, Record]:
+        """A copy of what is finished, by key."""
+        return dict(self._known)
+
+    def open_test(self, task: str, digest: str) -> None:
+        """Record, once for each task, that its test split is about to be opened.
+
+        Args:
+            task: Its name.
+            digest: Of its examples.
+
+        Raises:
+            RunError: The folder cannot be written to.
+        """
+        if task not in self._opened:
+            record_opening(self._path.parent, "comparison of tuned methods", task, digest)
+            self._opened.add(task)
 
     def add(self, record: Record) -> None:
         """Append a training; it is on disk when this returns.

@@ -1,12 +1,13 @@
 """Tune every method, train it with every seed, replay agents, start from given rates."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nas_core.datasets.test_split import record_opening
 from nas_core.files import sha256_bytes
+from nas_core.trainer import runtime
 from training_control.comparison.measures import score
 from training_control.comparison.methods import (
     Agent,
@@ -20,6 +21,7 @@ from training_control.comparison.methods import (
 )
 from training_control.comparison.protocol import RATE_METHODS, Protocol, data_digest, settle
 from training_control.comparison.records import Record, Records, Request, plain
+from training_control.comparison.side_by_side import Kept, Part, train_side_by_side
 from training_control.comparison.training import Outcome
 from training_control.comparison.tuning import (
     SEED,
@@ -32,6 +34,8 @@ from training_control.controls import ControlSet
 from training_control.metrics import Evaluation
 from training_control.tasks.base import Task
 
+THREADS = 1  # of TensorFlow: trainings are the same, however many processes are at work
+Train = Callable[[Candidate, int], Record]  # a candidate with a seed
 Report = Callable[[str, int, int, bool], None]  # what, done, in all, whether it is new
 
 
@@ -65,12 +69,10 @@ class Desk:
     Attributes:
         bench: The task.
         digest: Of its examples.
-        records: What is finished.
     """
 
     bench: Bench
     digest: str
-    records: Records
 
 
 class Comparison:
@@ -99,7 +101,6 @@ class Comparison:
         self._replayed = [agent.name for agent in agents if agent.meta_training]
         self._optimizers = _optimizers(agents)
         self._done = 0
-        self._opened: set[str] = set()  # tasks whose test split has been opened, and recorded
 
     @property
     def total(self) -> int:
@@ -110,47 +111,87 @@ class Comparison:
         each += len(self._for_rates()) * len(protocol.rates) * protocol.rate_seeds
         return each * len(protocol.tasks)
 
-    def run(self) -> Found:
+    def run(self, workers: int = 1) -> Found:
         """Train what is missing and return everything.
 
+        Args:
+            workers: Processes, at least 1; the trainings do not depend on it.
+
         Raises:
-            RunError: The folder holds another comparison, or cannot be used.
+            RunError: The folder holds another comparison, or cannot be used; or a process died.
             DataError: A task's examples cannot be had.
         """
-        tasks = self._protocol.make_tasks()
-        digests = [data_digest(task.load()) for task in tasks]  # all can be read, before hours
         found = Found(agents={agent.name: agent for agent in self._agents})
+        desks = self._desks()  # all can be read, before hours
         with Records(self._folder) as records:
             settle(self._folder, self._protocol)
-            for task, digest in zip(tasks, digests, strict=True):
-                bench = Bench(task, self._optimizers, self._protocol.decisions)
-                self._compare(Desk(bench, digest, records), found)
+            if workers > 1:
+                self._train_ahead(records, workers)
+            for desk in desks:
+                for method in self._methods:
+                    self._do(desk, method, records, found)
+                self._replay(desk, records, found)
         return found
 
-    def _compare(self, desk: Desk, found: Found) -> None:
-        name, seeds = desk.bench.task.name, range(self._protocol.seeds)
-        chosen: dict[str, Candidate] = {}
-        for method in self._methods:
-            found.tuning[name, method.name], chosen[method.name] = self._tune(desk, method)
-        for method in self._methods:
-            found.tuned[name, method.name] = [
-                self._train(desk, method, chosen[method.name], seed) for seed in seeds
-            ]
-        for agent in self._replayed:
-            lived = [record.hyperparameters for record in found.tuned[name, agent]]
-            replay = replay_method(agent, median_schedule(lived, self._protocol.decisions))
-            found.tuned[name, replay.name] = [
-                self._train(desk, replay, chosen[agent], seed) for seed in seeds
-            ]
-        for method in self._for_rates():
-            found.at_rates[name, method.name] = {
-                rate: self._from(desk, method, replace(chosen[method.name], initial_lr=rate))
-                for rate in self._protocol.rates
-            }
+    def do(self, part: Part, records: Kept) -> None:
+        """Do one method's trainings on one task, for a process beside others."""
+        number, name = part
+        method = next(method for method in self._methods if method.name == name)
+        self._do(self._desks()[number], method, records, Found())
 
-    def _from(self, desk: Desk, method: Method, candidate: Candidate) -> list[Record]:
-        seeds = range(self._protocol.rate_seeds)
-        return [self._train(desk, method, candidate, seed) for seed in seeds]
+    @functools.cache  # noqa: B019  (a comparison lives as long as its process)
+    def _desks(self) -> list[Desk]:
+        tasks = self._protocol.make_tasks()
+        digests = [data_digest(task.load()) for task in tasks]
+        decisions = self._protocol.decisions
+        return [
+            Desk(Bench(task, self._optimizers, decisions), digest)
+            for task, digest in zip(tasks, digests, strict=True)
+        ]
+
+    def _train_ahead(self, records: Records, workers: int) -> None:
+        """Do all parts side by side; what is left then is to read them."""
+        count = len(self._protocol.tasks)
+        parts = [(number, method.name) for number in range(count) for method in self._methods]
+        done = len(records)
+
+        def arrived(record: Record) -> None:
+            nonlocal done
+            records.add(record)
+            done += 1
+            self._report(f"{record.task} {record.method}", done, self.total, True)
+
+        make = functools.partial(_begun, self._protocol, self._agents, self._folder)
+        train_side_by_side(make, parts, records, workers, arrived)
+
+    def _do(self, desk: Desk, method: Method, records: Kept, found: Found) -> None:
+        """Tune a method on a task, train it with every seed and from every rate."""
+        task, seeds = desk.bench.task.name, range(self._protocol.seeds)
+        train = functools.partial(self._train, desk, records, method)
+        found.tuning[task, method.name], best = self._tune(method, train)
+        found.tuned[task, method.name] = [train(best, seed) for seed in seeds]
+        if method not in self._for_rates():
+            return
+        found.at_rates[task, method.name] = {
+            rate: [
+                train(replace(best, initial_lr=rate), seed)
+                for seed in range(self._protocol.rate_seeds)
+            ]
+            for rate in self._protocol.rates
+        }
+
+    def _replay(self, desk: Desk, records: Kept, found: Found) -> None:
+        """Train under the median of what each agent has set, at its tuned rate."""
+        task = desk.bench.task.name
+        for agent in self._replayed:
+            lived = found.tuned[task, agent]
+            trajectories = [record.hyperparameters for record in lived]
+            replay = replay_method(agent, median_schedule(trajectories, self._protocol.decisions))
+            candidate = Candidate(lived[0].initial_lr, lived[0].parameters)
+            found.tuned[task, replay.name] = [
+                self._train(desk, records, replay, candidate, seed)
+                for seed in range(self._protocol.seeds)
+            ]
 
     def _for_rates(self) -> list[Method]:
         if not self._protocol.rates:
@@ -158,22 +199,27 @@ class Comparison:
         agents = {agent.name for agent in self._agents}
         return [m for m in self._methods if m.name in RATE_METHODS or m.name in agents]
 
-    def _tune(self, desk: Desk, method: Method) -> tuple[list[Record], Candidate]:
+    def _tune(self, method: Method, train: Train) -> tuple[list[Record], Candidate]:
         """Return what was tried, and the best by validation."""
         count = self._protocol.tuning
         candidates = first_candidates(method, count)
-        found = [self._train(desk, method, candidate, SEED) for candidate in candidates]
+        found = [train(candidate, SEED) for candidate in candidates]
         more = next_candidates(method, count, candidates[best_of(found)])
-        found += [self._train(desk, method, candidate, SEED) for candidate in more]
+        found += [train(candidate, SEED) for candidate in more]
         return found, [*candidates, *more][best_of(found)]
 
-    def _train(self, desk: Desk, method: Method, candidate: Candidate, seed: int) -> Record:
+    def _train(
+        self, desk: Desk, records: Kept, method: Method, candidate: Candidate, seed: int
+    ) -> Record:
         """Return a finished training; do it if it is missing. Tuning leaves the test split shut."""
         request = self._request(desk, method, candidate, seed)
-        known = desk.records.get(request.key)
-        record = self._trained(desk, method, request) if known is None else known
-        if known is None:
-            desk.records.add(record)
+        known = records.get(request.key)
+        record = known
+        if record is None:
+            if request.test:
+                records.open_test(request.task, desk.digest)
+            record = self._trained(desk, method, request)
+            records.add(record)
         self._done += 1
         self._report(f"{request.task} {method.name}", self._done, self.total, known is None)
         return record
@@ -199,13 +245,16 @@ class Comparison:
 
     def _trained(self, desk: Desk, method: Method, request: Request) -> Record:
         task = desk.bench.task
-        if request.test and task.name not in self._opened:
-            record_opening(self._folder, "comparison of tuned methods", task.name, desk.digest)
-            self._opened.add(task.name)
         start = task.starting_at(request.initial_lr).start
         budget = desk.bench.budget(request.test)
         run = Run(desk.bench, start, request.parameters, request.seed, budget)
         return recorded(request, task, budget.decisions, method.train(run))
+
+
+def _begun(protocol: Protocol, agents: Sequence[Agent], folder: Path) -> Comparison:
+    """Return the comparison in a process of its own."""
+    runtime.start(THREADS)
+    return Comparison(protocol, agents, folder)
 
 
 def recorded(request: Request, task: Task, decisions: int, outcome: Outcome) -> Record:
