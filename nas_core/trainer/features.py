@@ -1,5 +1,6 @@
 """Numbers that describe an architecture, for surrogates of accuracy: from its spec alone."""
 
+from collections.abc import Callable, Iterable
 from math import log2, log10, prod
 
 from nas_core.cost import Cost, Shape, cost
@@ -17,7 +18,7 @@ from nas_core.spec import (
     Pool,
     Spec,
 )
-from nas_core.spec.cell_blocks import Cell
+from nas_core.spec.cell_blocks import PREVIOUS, Cell
 from nas_core.spec.cell_ops import Family
 
 WEIGHTED = (Family.CONVOLUTION, Family.FACTORISED, Family.DILATED, Family.SEPARABLE)
@@ -34,9 +35,10 @@ def features(spec: Spec, image_shape: tuple[int, int, int]) -> tuple[dict[str, f
     global average pooling), dense (dense layers), dropout (highest rate), norm (share of
     convolutions with batch normalisation), skips (joins).
 
-    Cells have: depth (weighted operations on the longest path through all cells), width (log2 of
-    filters), separable, pool and identity (shares of all operations), spread (share of different
-    operations) and field.
+    Cells have: depth (weighted operations on the longest path through all cells) and field; and of
+    the normal and of the reduction cell each: weighted and identity (operations), outputs (joined
+    states), nearer (operations that read the nearer of the two inputs) and shortest (weighted
+    operations on the shortest path).
 
     Both have parameters and macs (log10 of weights and multiply-adds).
 
@@ -122,35 +124,38 @@ def _larger(value: tuple[int, int] | int) -> int:
 
 
 def _cell(spec: CellSpec) -> dict[str, float]:
-    names = [name for cell in (spec.normal, spec.reduction) for name in _operations(cell)]
-    families = [OPERATIONS[name].family for name in names]
-    pools = families.count(Family.AVERAGE_POOL) + families.count(Family.MAX_POOL)
     normals, reductions = sum(spec.stacks), len(spec.stacks) - 1
-    path = _path(spec.normal, 0) * normals + _path(spec.reduction, 0) * reductions
-    reach = _path(spec.normal, 1) * normals + 2 * _path(spec.reduction, 1) * reductions
+    path = _path(spec.normal, max, 0) * normals + _path(spec.reduction, max, 0) * reductions
+    reach = _path(spec.normal, max, 1) * normals + 2 * _path(spec.reduction, max, 1) * reductions
     return {
         "depth": float(path),
-        "width": log2(spec.filters),
-        "separable": families.count(Family.SEPARABLE) / len(names),
-        "pool": pools / len(names),
-        "identity": families.count(Family.IDENTITY) / len(names),
-        "spread": len(set(names)) / len(names),
         "field": log2(1 + reach),
+        **_one_cell("normal", spec.normal),
+        **_one_cell("reduction", spec.reduction),
     }
 
 
-def _operations(cell: Cell) -> list[str]:
-    """Return the operations of the blocks that the output depends on."""
+def _one_cell(kind: str, cell: Cell) -> dict[str, float]:
+    """Count the blocks that the output depends on."""
     blocks = [cell.blocks[state - 2] for state in sorted(cell.live) if state >= 2]
-    return [name for block in blocks for _, name in block.edges]
+    edges = [edge for block in blocks for edge in block.edges]
+    families = [OPERATIONS[name].family for _, name in edges]
+    found = {
+        "weighted": sum(family in WEIGHTED for family in families),
+        "identity": families.count(Family.IDENTITY),
+        "outputs": len(cell.outputs),
+        "nearer": sum(source == PREVIOUS for source, _ in edges),
+        "shortest": _path(cell, min, 0),
+    }
+    return {f"{kind} {name}": float(count) for name, count in found.items()}
 
 
-def _path(cell: Cell, what: int) -> int:
-    """Return the longest path through a cell: 0 counts weighted operations, 1 pixels of reach."""
-    longest = {0: 0, 1: 0}
+def _path(cell: Cell, choose: Callable[[Iterable[int]], int], what: int) -> int:
+    """Return the longest or shortest path: 0 counts weighted operations, 1 pixels of reach."""
+    length = {0: 0, 1: 0}
     for state, block in enumerate(cell.blocks, start=2):
-        longest[state] = max(longest[source] + _length(name, what) for source, name in block.edges)
-    return max(longest[state] for state in cell.outputs)
+        length[state] = choose(length[source] + _length(name, what) for source, name in block.edges)
+    return choose(length[state] for state in cell.outputs)
 
 
 def _length(name: str, what: int) -> int:
