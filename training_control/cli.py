@@ -38,9 +38,9 @@ Epochs = Annotated[float | None, typer.Option(help="Budget instead of the preset
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the brain; an unfinished one goes on.")],
     agent: Annotated[str, typer.Option(help="ppo or dqn.")] = "ppo",
-    simulated: Annotated[int, typer.Option(help="Decisions in simulated trainings.")] = 160_000,
-    episodes: Annotated[int, typer.Option(help="Real trainings; 0 for none.")] = 400,
-    problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 12,
+    simulated: Annotated[int, typer.Option(help="Decisions in simulated trainings.")] = 2_097_152,
+    episodes: Annotated[int, typer.Option(help="Real trainings; 0 for none.")] = 600,
+    problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 24,
     seed: Seed = 0,
     json: JsonFlag = False,
 ) -> None:
@@ -50,7 +50,7 @@ def train(
 
     Examples:  nas control train --agent ppo --out brains/mine
 
-    nas control train --agent dqn --out brains/dqn --simulated 80000 --episodes 100
+    nas control train --agent dqn --out brains/dqn --simulated 400000 --episodes 120
     """
     from training_control.making import Plan, make_brain
 

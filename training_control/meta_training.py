@@ -61,7 +61,7 @@ CONFIGS: dict[str, AgentConfig] = {
 }
 # What differs on real trainings, of which there are few.
 ON_REAL: dict[str, dict[str, Any]] = {
-    "ppo": {"n_steps": 400, "batch_size": 400, "learning_rate": 1e-4},
+    "ppo": {"n_steps": 400, "batch_size": 400, "learning_rate": 2e-4},
     "dqn": {"epsilon": 0.1, "epsilon_steps": 20_000, "learning_starts": 0, "batch_size": 64},
 }
 

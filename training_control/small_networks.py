@@ -6,7 +6,9 @@ is a few products of stacks of matrices.
 
 A large network learns at lower rates than a small one. `reach` makes up for it: for kernels a rate
 counts `reach` times, so that useful rates spread as those of users' networks do. For biases it
-counts once: so a network whose units have died stays quietly at the loss of guessing.
+counts once: so a network whose units have died stays quietly at the loss of guessing. The units of
+small networks die rarely, those of convolutional ones at any rate a few times the useful one: so
+some networks here have a `limit` above which their units do.
 """
 
 from dataclasses import dataclass, fields
@@ -21,7 +23,9 @@ UNITS, BATCH = 16, 16
 ADAMW, SGD, RMSPROP = (OPTIMIZERS.index(name) for name in ("adamw", "sgd", "rmsprop"))
 SHARES = (0.2, 0.4, 0.25, 0.15)  # of the optimizers, in their order
 BENT = 0.3  # share of networks with tanh in place of ReLU
+FRAGILE = 0.4  # share of the others that die at high rates
 SHAPES = ((INPUTS, UNITS), (1, UNITS), (UNITS, UNITS), (1, UNITS), (UNITS, CLASSES), (1, CLASSES))
+DEAD = -3.0  # bias of a unit that is off
 ENDS = tuple(int(n) for n in np.cumsum([rows * columns for rows, columns in SHAPES]))
 WEIGHTS = ENDS[-1]
 IS_KERNEL = np.concatenate([np.full(r * c, r > 1) for r, c in SHAPES]).astype(np.float32)
@@ -40,6 +44,7 @@ class Networks:
         optimizer: Index into `OPTIMIZERS`, int.
         reach: What a rate counts for kernels.
         bent: Whether units are tanh, bool.
+        limit: Rate above which all units die, float64; infinite for most.
     """
 
     problems: Problems
@@ -50,6 +55,7 @@ class Networks:
     optimizer: np.ndarray
     reach: np.ndarray
     bent: np.ndarray
+    limit: np.ndarray
 
     def put(self, rows: np.ndarray, others: "Networks") -> None:
         """Replace some networks, int [rows], by others."""
@@ -94,6 +100,7 @@ class Networks:
             the weights.
         """
         sums = np.zeros((3, len(rate)))
+        self._die(rate > self.limit)
         scale = (rate[:, None] * np.where(IS_KERNEL > 0, self.reach[:, None], 1.0)).astype(
             np.float32
         )
@@ -106,6 +113,10 @@ class Networks:
                 self.weights -= update
                 sums += loss, _norm(gradient), _norm(update) / (norm + EPSILON)
         return tuple(sums / steps)
+
+    def _die(self, rows: np.ndarray) -> None:
+        """Switch all units of some networks off, bool [N]: only the last biases go on learning."""
+        self.weights[rows, : ENDS[3]] = np.where(IS_KERNEL[: ENDS[3]] > 0, 0.0, DEAD)
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray]:
         """Return loss and score (accuracy, or R squared but at least 0) on validation, [N]."""
@@ -217,7 +228,10 @@ def draw_networks(rng: np.random.Generator, count: int) -> Networks:
             limit = gain[:, None] * np.sqrt(6.0 / (ins + outs))
             weights[:, start:end] = limit * rng.uniform(-1.0, 1.0, (count, end - start))
     optimizer = rng.choice(len(OPTIMIZERS), count, p=SHARES)
-    reach = 10 ** rng.uniform(-0.6, 1.5, count)
+    reach = 10 ** rng.uniform(-0.7, 1.4, count)
+    bent = rng.random(count) < BENT
+    fragile = ~bent & (rng.random(count) < FRAGILE)
+    limit = np.where(fragile, 10 ** rng.uniform(-1.8, -0.9, count), np.inf) / reach
     return Networks(
         draw_problems(rng, count),
         weights,
@@ -226,7 +240,8 @@ def draw_networks(rng: np.random.Generator, count: int) -> Networks:
         np.zeros(count, int),
         optimizer,
         reach.astype(np.float32),
-        rng.random(count) < BENT,
+        bent,
+        limit,
     )
 
 

@@ -90,3 +90,20 @@ def test_problems_have_targets_that_can_be_learned() -> None:
             assert (targets[number, :, classes[number] :] == 0).all()
     assert 20 < problems.regression.sum() < 60
     assert (problems.count >= 60).all() and (problems.count <= problems.examples.shape[1]).all()
+
+
+def test_above_its_limit_a_network_dies_quietly_for_good() -> None:
+    networks, rng = draw_networks(np.random.default_rng(4), 64), np.random.default_rng(0)
+    fragile = np.isfinite(networks.limit)
+    assert 8 < fragile.sum() < 32 and not (fragile & networks.bent).any()
+    first, _ = networks.evaluate()
+    useful = 5e-3 / networks.reach
+    high = np.where(fragile, 1.1 * networks.limit, useful)
+    none, tiny = np.zeros(64), np.full(64, 1e-6)
+    networks.train(rng, 6, high, none, tiny)
+    dead, _ = networks.evaluate()
+    assert (dead[fragile] < 1.5 * first[fragile]).all()  # nothing that would be rolled back
+    networks.train(rng, 200, useful, none, tiny)
+    later, _ = networks.evaluate()
+    assert np.median(later[fragile] / first[fragile]) > 0.8
+    assert np.median(later[~fragile] / first[~fragile]) < 0.75
