@@ -39,7 +39,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the brain; an unfinished one goes on.")],
     agent: Annotated[str, typer.Option(help="ppo or dqn.")] = "ppo",
     simulated: Annotated[int, typer.Option(help="Decisions in simulated trainings.")] = 2_097_152,
-    episodes: Annotated[int, typer.Option(help="Real trainings; 0 for none.")] = 600,
+    episodes: Annotated[int, typer.Option(help="Real trainings; 0 for none.")] = 120,
     problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 24,
     seed: Seed = 0,
     json: JsonFlag = False,
@@ -61,7 +61,8 @@ def train(
     if json:
         print_json({"brain": str(out), "agent": agent, "score": score})
     else:
-        print(f"{agent}: gain {score:.3f} nats on meta-validation, written to {out}")
+        where = "meta-validation" if episodes > 0 else "unseen simulated trainings"
+        print(f"{agent}: gain {score:.3f} nats on {where}, written to {out}")
 
 
 @app.command()

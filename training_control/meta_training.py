@@ -41,7 +41,7 @@ SIDE_BY_SIDE = {"ppo": 256, "dqn": 64}  # simulated trainings
 CONFIGS: dict[str, AgentConfig] = {
     "ppo": replace(
         PPO,
-        learning_rate=7e-4,
+        learning_rate=5e-4,
         n_steps=32,
         batch_size=1024,
         n_epochs=6,
@@ -212,6 +212,7 @@ def learn_simulated(
     still = float(simulated_gains(None, CHECKED, flat=flat).mean())
     if brains.exists(out):
         learner.restore(brains.load(out, learner.schema))
+        learner.model.env.seed(derived_seed(seed, "simulated", learner.steps))  # other problems
     while learner.steps < decisions:
         learner.learn(min(PARTS[kind], decisions - learner.steps))
         score = float(simulated_gains(learner.policy(), CHECKED, flat=flat).mean())

@@ -23,7 +23,7 @@ UNITS, BATCH = 16, 16
 ADAMW, SGD, RMSPROP = (OPTIMIZERS.index(name) for name in ("adamw", "sgd", "rmsprop"))
 SHARES = (0.2, 0.4, 0.25, 0.15)  # of the optimizers, in their order
 BENT = 0.3  # share of networks with tanh in place of ReLU
-FRAGILE = 0.4  # share of the others that die at high rates
+FRAGILE = 0.6  # share of the others that die at high rates
 SHAPES = ((INPUTS, UNITS), (1, UNITS), (UNITS, UNITS), (1, UNITS), (UNITS, CLASSES), (1, CLASSES))
 DEAD = -3.0  # bias of a unit that is off
 ENDS = tuple(int(n) for n in np.cumsum([rows * columns for rows, columns in SHAPES]))
@@ -228,10 +228,10 @@ def draw_networks(rng: np.random.Generator, count: int) -> Networks:
             limit = gain[:, None] * np.sqrt(6.0 / (ins + outs))
             weights[:, start:end] = limit * rng.uniform(-1.0, 1.0, (count, end - start))
     optimizer = rng.choice(len(OPTIMIZERS), count, p=SHARES)
-    reach = 10 ** rng.uniform(-0.7, 1.4, count)
+    reach = 10 ** rng.uniform(-0.5, 1.4, count)
     bent = rng.random(count) < BENT
     fragile = ~bent & (rng.random(count) < FRAGILE)
-    limit = np.where(fragile, 10 ** rng.uniform(-1.8, -0.9, count), np.inf) / reach
+    limit = np.where(fragile, 10 ** rng.uniform(-2.0, -1.0, count), np.inf) / reach
     return Networks(
         draw_problems(rng, count),
         weights,
