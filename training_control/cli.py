@@ -39,12 +39,12 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the brain; an unfinished one goes on.")],
     agent: Annotated[str, typer.Option(help="ppo or dqn.")] = "ppo",
     simulated: Annotated[int, typer.Option(help="Decisions in simulated trainings.")] = 2_097_152,
-    episodes: Annotated[int, typer.Option(help="Real trainings; 0 for none.")] = 120,
+    episodes: Annotated[int, typer.Option(help="Real trainings afterwards; 0 for none.")] = 0,
     problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 24,
     seed: Seed = 0,
     json: JsonFlag = False,
 ) -> None:
-    """Meta-train a brain on many small trainings: first simulated, then real.
+    """Meta-train a brain on many small trainings: simulated ones, then, if asked for, real ones.
 
     Ctrl-C keeps what is learned; the same command goes on.
 

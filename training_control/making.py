@@ -37,7 +37,7 @@ class Plan:
 
     agent: str = "ppo"
     simulated: int = 2_097_152
-    episodes: int = 120
+    episodes: int = 0
     problems: int = 24
     seed: int = 0
 

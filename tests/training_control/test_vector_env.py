@@ -5,13 +5,13 @@ import pytest
 
 pytest.importorskip("stable_baselines3")
 
-from dataclasses import replace  # noqa: E402
+from dataclasses import replace
 
-from training_control.agents import DQN, PPO, Learner  # noqa: E402
-from training_control.rewards import ReturnScale  # noqa: E402
-from training_control.schema import schema_of  # noqa: E402
-from training_control.simulated import SimulatedTrainings  # noqa: E402
-from training_control.vector_env import SimulatedVecEnv  # noqa: E402
+from training_control.agents import DQN, PPO, Learner
+from training_control.rewards import ReturnScale
+from training_control.schema import schema_of
+from training_control.simulated import SimulatedTrainings
+from training_control.vector_env import SimulatedVecEnv
 
 TINY = {
     "ppo": replace(PPO, n_steps=8, n_epochs=1, batch_size=32),
