@@ -41,7 +41,8 @@ class AgentConfig:
         epsilon_steps: DQN: see `epsilon`.
         buffer_size: DQN: transitions that are remembered.
         learning_starts: DQN: decisions before the first update.
-        train_every: DQN: decisions between two gradient steps.
+        train_every: DQN: decisions of each environment between two rounds of gradient steps.
+        gradient_steps: DQN: in a round.
         target_every: DQN: decisions between two copies of the network to the target.
     """
 
@@ -59,6 +60,7 @@ class AgentConfig:
     buffer_size: int = 50_000
     learning_starts: int = 500
     train_every: int = 4
+    gradient_steps: int = 1
     target_every: int = 500
 
 
@@ -87,7 +89,7 @@ class Learner:
     def __init__(
         self,
         kind: str,
-        make_envs: Sequence[Callable[[], gym.Env[Any, Any]]],
+        make_envs: Sequence[Callable[[], gym.Env[Any, Any]]] | Any,
         config: AgentConfig | None = None,
         seed: int = 0,
         scale: ReturnScale | None = None,
@@ -96,7 +98,8 @@ class Learner:
 
         Args:
             kind: "ppo" or "dqn".
-            make_envs: Each makes an environment.
+            make_envs: Each makes an environment; or a Stable-Baselines3 `VecEnv` whose ends are
+                true ends.
             config: Settings; None for ours.
             seed: Decides weights, exploration and starts, at least 0.
             scale: The one that the environments scale rewards with; saved with the brain.
@@ -110,9 +113,13 @@ class Learner:
         self.kind = kind
         self.config = config if config is not None else (PPO if kind == "ppo" else DQN)
         self._randomness, self._scale = OwnRandomness(seed), scale
-        self.envs = [FixedEnd(make()) for make in make_envs]
+        if isinstance(make_envs, stable.common.vec_env.VecEnv):
+            vector: Any = make_envs
+            self.envs: list[Any] = [vector]
+        else:
+            self.envs = [FixedEnd(make()) for make in make_envs]
+            vector = stable.common.vec_env.DummyVecEnv([_giver(env) for env in self.envs])
         self.schema = schema_of(self.envs[0])
-        vector = stable.common.vec_env.DummyVecEnv([_giver(env) for env in self.envs])
         vector.seed(seed)
         with self._randomness.lent():
             build = _ppo if kind == "ppo" else _dqn
@@ -184,7 +191,7 @@ class Learner:
         whole = len(states) == len(self.envs) and None not in states
         if whole:
             for env, state in zip(self.envs, states, strict=True):
-                env.unwrapped.load_state(state)  # type: ignore[attr-defined]
+                env.unwrapped.load_state(state)
         if not whole or "last_obs" not in brain.learner:
             self.model._last_obs = None
             self.model._last_episode_starts = None
@@ -233,6 +240,7 @@ def _dqn(stable: Any, vector: Any, config: AgentConfig) -> Any:
         batch_size=config.batch_size,
         gamma=config.gamma,
         train_freq=config.train_every,
+        gradient_steps=config.gradient_steps,
         target_update_interval=config.target_every,
         policy_kwargs={"net_arch": list(config.hidden)},
         device="cpu",

@@ -38,19 +38,19 @@ Epochs = Annotated[float | None, typer.Option(help="Budget instead of the preset
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the brain; an unfinished one goes on.")],
     agent: Annotated[str, typer.Option(help="ppo or dqn.")] = "ppo",
-    simulated: Annotated[int, typer.Option(help="Decisions in simulated trainings.")] = 160_000,
-    episodes: Annotated[int, typer.Option(help="Real trainings; 0 for none.")] = 400,
-    problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 12,
+    simulated: Annotated[int, typer.Option(help="Decisions in simulated trainings.")] = 2_097_152,
+    episodes: Annotated[int, typer.Option(help="Real trainings afterwards; 0 for none.")] = 0,
+    problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 24,
     seed: Seed = 0,
     json: JsonFlag = False,
 ) -> None:
-    """Meta-train a brain on many small trainings: first simulated, then real.
+    """Meta-train a brain on many small trainings: simulated ones, then, if asked for, real ones.
 
     Ctrl-C keeps what is learned; the same command goes on.
 
     Examples:  nas control train --agent ppo --out brains/mine
 
-    nas control train --agent dqn --out brains/dqn --simulated 80000 --episodes 100
+    nas control train --agent dqn --out brains/dqn --simulated 400000 --episodes 120
     """
     from training_control.making import Plan, make_brain
 
@@ -61,7 +61,8 @@ def train(
     if json:
         print_json({"brain": str(out), "agent": agent, "score": score})
     else:
-        print(f"{agent}: gain {score:.3f} nats on meta-validation, written to {out}")
+        where = "meta-validation" if episodes > 0 else "unseen simulated trainings"
+        print(f"{agent}: gain {score:.3f} nats on {where}, written to {out}")
 
 
 @app.command()

@@ -246,6 +246,20 @@ class ControlSet:
             return None
         return self._moves([int(number) for number in numbers])
 
+    def moves_of(self, actions: np.ndarray) -> np.ndarray:
+        """Return several discrete actions of `space` as moves of each control, int [N, controls].
+
+        Args:
+            actions: int [N], or [N, controls] where several controls are not flat; all inside.
+        """
+        if not self.flat or len(self.names) == 1:
+            return actions.reshape(len(actions), len(self.names))
+        keep = [CONTROLS[name].keep for name in self.names]
+        table = np.array([keep] * (1 + len(self.flat_moves())))
+        for number, (name, move) in enumerate(self.flat_moves(), 1):
+            table[number, self.names.index(name)] = move
+        return np.asarray(table[actions])
+
     def _moves(self, numbers: Sequence[int]) -> Action | None:
         if self.flat and len(self.names) > 1:
             flat = self.flat_moves()

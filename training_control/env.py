@@ -59,8 +59,8 @@ class TrainingControlEnv(gym.Env[np.ndarray, Any]):
     training is lost: `LOST` intervals in a row blew up, whatever was rolled back.
 
     `info` has `hyperparameters`, `changed`, `train_loss`, `validation_loss`, `metrics`,
-    `rolled_back`, `diverged`, `ignored`, `interventions`, `examples` and `reward` before scaling;
-    seconds, which differ from run to run, are in `timing`.
+    `rolled_back`, `afresh`, `diverged`, `ignored`, `interventions`, `examples` and `reward` before
+    scaling; seconds, which differ from run to run, are in `timing`.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium's name)

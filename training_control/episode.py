@@ -10,8 +10,8 @@ from training_control.controls import Action, ControlSet, Hyperparameters, chang
 from training_control.metrics import Evaluation
 from training_control.observations import Measurement, Observer
 from training_control.rewards import Interval, RewardConfig, Rewarder
-from training_control.safety import CUT, went_wrong
-from training_control.session import Progress, Session
+from training_control.safety import CUT, EARLY, starts_afresh, went_wrong
+from training_control.session import Progress, Session, Snapshot
 
 BLOWN_UP = 100.0  # a validation loss above this many times the first one is as good as infinite
 LOST = 5  # intervals in a row that blew up: the training is given up
@@ -58,7 +58,10 @@ class Episode:
         self._observer = Observer(self._available, hidden)
         self._progress: Progress | None = None
         self._changed: dict[str, float | int | str] = {}
-        self._rolled_back = False
+        self._rolled_back = self._afresh = False
+        self._fresh: Snapshot | None = session.snapshot()  # while it may begin again
+        self._share = 0.0  # of the budget, used
+        self._untrained = self._now
         self._planned_steps = math.ceil(interval / session.hyperparameters.batch_size)
         self._reference_seconds: float | None = None
         self._thought = 0.0
@@ -94,13 +97,14 @@ class Episode:
 
     def _train(self, before: Hyperparameters, wanted: Hyperparameters) -> Progress:
         session = self.session
+        self._start_afresh(wanted.learning_rate < before.learning_rate)
         snapshot = session.snapshot()
         session.apply(wanted)
         self._progress = progress = session.train(self._interval)
         seen = session.evaluate() if progress.finite else None
         sane = seen is not None and seen.loss <= BLOWN_UP * self._first
         self.failures = 0 if sane else self.failures + 1
-        self._rolled_back = seen is None or went_wrong(self._first, self._now.loss, seen.loss)
+        self._rolled_back = seen is None or bool(went_wrong(self._first, self._now.loss, seen.loss))
         if seen is not None and not self._rolled_back:
             self._now = seen
             return progress
@@ -110,6 +114,19 @@ class Episode:
             lower = float(clipped("learning_rate", CUT * failed))
             session.apply(replace(before, learning_rate=lower))
         return progress
+
+    def _start_afresh(self, cut: bool) -> None:
+        """Go back to the first weights where a rate that was far too high has taught nothing."""
+        self._afresh = (
+            self._fresh is not None
+            and self.intervals > 0
+            and bool(starts_afresh(cut, self._share, self._first, self._now.loss))
+        )
+        if self._afresh and self._fresh is not None:
+            self.session.restore(self._fresh)
+            self._now = self._untrained
+        if self._share >= EARLY:
+            self._fresh = None
 
     def pay(self, clock: Clock, decisions: int, lost: bool) -> float:
         """Return the reward of the interval that was trained last.
@@ -151,6 +168,7 @@ class Episode:
         Args:
             progress: Part of the budget that is used, in [0, 1].
         """
+        self._share = progress
         last = self._progress
         known = self.session.hyperparameters.values()
         return self._observer.observe(
@@ -178,6 +196,7 @@ class Episode:
             "validation_loss": self._now.loss,
             "metrics": dict(self._now.metrics),
             "rolled_back": self._rolled_back,
+            "afresh": self._afresh,
             "diverged": self.failures >= LOST,
             "ignored": self._ignored,
             "interventions": self._interventions,

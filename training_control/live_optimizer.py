@@ -14,10 +14,8 @@ import tensorflow as tf
 
 from nas_core.errors import UsageError
 from training_control.controls import OPTIMIZERS
+from training_control.optimizer_rules import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO
 
-MOMENTUM = 0.9
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam as published
-RHO = 0.9
 SLOTS = {"sgd": ("velocity",), "adam": ("first", "second"), "rmsprop": ("square",)}
 SLOTS["adamw"] = SLOTS["adam"]
 

@@ -36,9 +36,9 @@ class Plan:
     """
 
     agent: str = "ppo"
-    simulated: int = 160_000
-    episodes: int = 400
-    problems: int = 12
+    simulated: int = 2_097_152
+    episodes: int = 0
+    problems: int = 24
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,8 +1,8 @@
 """Meta-training: one brain from many small trainings, as `nas control train` runs it.
 
-First simulated trainings (`simulated`), which cost little, then real ones: generated tasks of the
-meta-training split with drawn starts, hidden features and withheld controls. The meta-validation
-split decides which generation is best; the held-out split is only measured:
+First trainings of small networks (`simulated`), hundreds at a time, then larger ones: generated
+tasks of the meta-training split with drawn starts, hidden features and withheld controls. The
+meta-validation split decides which generation is best; the held-out split is only measured:
 
     python -m training_control.meta_training --brain default
 """
@@ -26,42 +26,56 @@ from training_control.brain import Brain
 from training_control.controls import CONTROLS, ControlSet
 from training_control.policy import FrozenPolicy
 from training_control.rewards import ReturnScale
-from training_control.simulated import SimulatedTrainingEnv
+from training_control.simulated import SimulatedTrainings
 from training_control.steering import open_brain
 
 CONTROLLED = ("learning_rate", "dropout", "weight_decay")
-DECISIONS = 20  # of a real training
-ROUND = 40  # real trainings between two checks
-PART = 20_480  # simulated decisions between two checks: ten rollouts of PPO
+DECISIONS = 30  # of a real training that is measured
+LENGTHS = (20, 30, 40)  # decisions of real trainings that are learned from, side by side
+ROUND = 120  # real trainings between two checks
+CHECKS = (8, 4)  # tasks of the meta-validation split, and trainings of each
+PARTS = {"ppo": 262_144, "dqn": 65_536}  # simulated decisions between two checks
+CHECKED = 512  # simulated trainings of a check
 KEEP_BIAS = 2.0  # logits in favour of "keep" that PPO starts with
-SIDE_BY_SIDE = {"ppo": 32, "dqn": 8}  # simulated trainings
+SIDE_BY_SIDE = {"ppo": 256, "dqn": 64}  # simulated trainings
 CONFIGS: dict[str, AgentConfig] = {
     "ppo": replace(
         PPO,
-        learning_rate=7e-4,
-        n_steps=64,
-        batch_size=512,
+        learning_rate=5e-4,
+        n_steps=32,
+        batch_size=1024,
         n_epochs=6,
-        gae_lambda=0.97,
+        gae_lambda=0.98,
         entropy=0.002,
     ),
-    "dqn": replace(DQN, train_every=1, learning_starts=2000, epsilon_steps=60_000, batch_size=128),
+    "dqn": replace(
+        DQN,
+        train_every=1,
+        gradient_steps=4,
+        learning_starts=4096,
+        epsilon_steps=200_000,
+        batch_size=256,
+        buffer_size=200_000,
+        target_every=100,
+    ),
+}
+# What differs on real trainings, of which there are few.
+ON_REAL: dict[str, dict[str, Any]] = {
+    "ppo": {"n_steps": 400, "batch_size": 400, "learning_rate": 2e-4},
+    "dqn": {"epsilon": 0.1, "epsilon_steps": 20_000, "learning_starts": 0, "batch_size": 64},
 }
 
 
-def untrained(kind: str, seed: int) -> tuple[Learner, list[ReturnScale]]:
-    """Return a new agent on simulated trainings, and the scales of their rewards."""
-    count = SIDE_BY_SIDE[kind]
-    scales = [ReturnScale(CONFIGS[kind].gamma) for _ in range(count)]
-    flat = kind == "dqn"
+def untrained(kind: str, seed: int) -> Learner:
+    """Return a new agent on simulated trainings."""
+    from training_control.vector_env import SimulatedVecEnv
 
-    def maker(scale: ReturnScale) -> Any:
-        return lambda: SimulatedTrainingEnv(CONTROLLED, flat=flat, scale=scale)
-
-    learner = Learner(kind, [maker(scale) for scale in scales], CONFIGS[kind], seed, scales[0])
+    scale = ReturnScale(CONFIGS[kind].gamma)
+    trainings = SimulatedTrainings(CONTROLLED, SIDE_BY_SIDE[kind], flat=kind == "dqn", scale=scale)
+    learner = Learner(kind, SimulatedVecEnv(trainings), CONFIGS[kind], seed, scale)
     if kind == "ppo":
         learner.train_on(_prefer_keeping)
-    return learner, scales
+    return learner
 
 
 def _prefer_keeping(model: Any) -> None:
@@ -81,22 +95,22 @@ def on_real_trainings(brain: Brain, tasks: Sequence[Any], seed: int) -> Learner:
     from training_control.env import TrainingControlEnv
 
     kind = brain.kind
-    config = replace(CONFIGS[kind], n_steps=8 * DECISIONS, batch_size=80, learning_rate=3e-4)
-    config = replace(config, epsilon=0.1, epsilon_steps=20_000, learning_starts=0, batch_size=64)
+    config = replace(CONFIGS[kind], **ON_REAL[kind])
     scale = ReturnScale(config.gamma)
 
-    def make() -> gym.Env[Any, Any]:
-        return TrainingControlEnv(
-            tasks,
+    def maker(number: int, decisions: int) -> Callable[[], gym.Env[Any, Any]]:
+        return lambda: TrainingControlEnv(
+            tasks[number :: len(LENGTHS)],
             CONTROLLED,
-            DECISIONS,
+            decisions,
             flat=kind == "dqn",
             random_start=True,
             masking=True,
             scale=scale,
         )
 
-    learner = Learner(kind, [make], config, seed, scale)
+    makers = [maker(n, decisions) for n, decisions in enumerate(LENGTHS) if n < len(tasks)]
+    learner = Learner(kind, makers, config, seed, scale)
     kept = {k: v for k, v in brain.learner.items() if not k.startswith(("buffer/", "last_"))}
     learner.restore(replace(brain, learner=kept))
     return learner
@@ -109,7 +123,7 @@ def gains(
 
     Args:
         policy: Decides greedily; None keeps everything.
-        env: A `TrainingControlEnv` or `SimulatedTrainingEnv`.
+        env: A `TrainingControlEnv`.
         resets: Arguments of `env.reset` for each training.
     """
     controls: ControlSet = env.unwrapped.controls  # type: ignore[attr-defined]
@@ -127,9 +141,27 @@ def gains(
     return found
 
 
-def simulated_resets(count: int) -> list[dict[str, Any]]:
-    """Return the same drawn problems for every policy."""
-    return [{"seed": derived_seed(0, "simulated check", number)} for number in range(count)]
+def simulated_gains(
+    policy: FrozenPolicy | None, count: int, seed: int = 0, flat: bool = False
+) -> np.ndarray:
+    """Return the gains of simulated trainings, the same ones for every policy, float64 [count].
+
+    Args:
+        policy: Decides greedily; None keeps everything.
+        count: Trainings.
+        seed: Which ones; agents learn from others.
+        flat: Form of the actions.
+    """
+    trainings = SimulatedTrainings(CONTROLLED, count, flat=flat)
+    observations = trainings.reset(derived_seed(seed, "simulated check"))
+    keep = 0 if flat else np.array(trainings.controls.keep())
+    found = np.full(count, np.nan)
+    while np.isnan(found).any():
+        actions = np.tile(keep, (count, 1)) if policy is None else policy.best(observations)
+        told = trainings.step(actions)
+        observations = told.observations
+        found = np.where(np.isnan(found), told.gains, found)
+    return found
 
 
 def real_resets(tasks: int, starts: int) -> list[dict[str, Any]]:
@@ -175,15 +207,15 @@ def learn_simulated(
     kind: str, decisions: int, seed: int, out: Path, on_round: OnRound = _say
 ) -> Brain:
     """Train on simulated trainings, going on from what is in `out`; return the best generation."""
-    learner, _ = untrained(kind, seed)
-    check = SimulatedTrainingEnv(CONTROLLED, flat=kind == "dqn")
-    resets = simulated_resets(100)
-    still = float(gains(None, check, resets).mean())
+    learner = untrained(kind, seed)
+    flat = kind == "dqn"
+    still = float(simulated_gains(None, CHECKED, flat=flat).mean())
     if brains.exists(out):
         learner.restore(brains.load(out, learner.schema))
+        learner.model.env.seed(derived_seed(seed, "simulated", learner.steps))  # other problems
     while learner.steps < decisions:
-        learner.learn(PART)
-        score = float(gains(learner.policy(), check, resets).mean())
+        learner.learn(min(PARTS[kind], decisions - learner.steps))
+        score = float(simulated_gains(learner.policy(), CHECKED, flat=flat).mean())
         brains.save(out, learner.brain(score))
         on_round(Round(f"{kind} simulated", learner.steps, decisions, score, still))
     return brains.load(out / brains.BEST)
@@ -197,11 +229,11 @@ def learn_real(
     from training_control.tasks.instances import instances
 
     tasks = [instance.task() for instance in instances("meta-train", problems)]
-    checks = [instance.task() for instance in instances("meta-validation", 4)]
+    checks = [instance.task() for instance in instances("meta-validation", CHECKS[0])]
     env = TrainingControlEnv(
         checks, CONTROLLED, DECISIONS, flat=brain.kind == "dqn", random_start=True
     )
-    resets = real_resets(len(checks), 5)
+    resets = real_resets(*CHECKS)
     still = float(gains(None, env, resets).mean())
     learner = on_real_trainings(brain, tasks, seed)
     if brains.exists(out):
@@ -233,7 +265,7 @@ def measure(brain: Brain, tasks: int, starts: int) -> dict[str, Any]:
     resets = real_resets(len(held), starts)
     policies = {
         "brain": FrozenPolicy.restored(brain.config, brain.policy),
-        "untrained": untrained(brain.kind, 0)[0].policy(),
+        "untrained": untrained(brain.kind, 0).policy(),
         "always keep": None,
     }
     found = {name: gains(policy, env, resets) for name, policy in policies.items()}

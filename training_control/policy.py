@@ -69,12 +69,22 @@ class FrozenPolicy:
         """
         if self.head == "gaussian":
             return np.clip(self.outputs(observation), -1.0, 1.0)
-        chances = self.probabilities(observation)
         if rng is None:
-            picks = [int(np.argmax(chance)) for chance in chances]
+            picks = self.best(observation).tolist()
         else:
+            chances = self.probabilities(observation)
             picks = [int(rng.choice(len(chance), p=chance)) for chance in chances]
         return np.array(picks[0] if len(picks) == 1 else picks)
+
+    def best(self, observations: np.ndarray) -> np.ndarray:
+        """Return the likeliest options of each choice, int64 [..., choices].
+
+        Args:
+            observations: float32 [..., features].
+        """
+        ends = np.cumsum(self.sizes)[:-1]
+        parts = np.split(self.outputs(observations), ends, -1)
+        return np.stack([part.argmax(-1) for part in parts], -1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the layers by name, for an npz file."""

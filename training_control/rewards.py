@@ -17,6 +17,7 @@ import numpy as np
 from nas_core.errors import UsageError
 from training_control.observations import SMALLEST_LOSS, SMOOTHING
 
+Values = float | np.ndarray  # of one training, or of several [N]
 WORST, BEST = -1.0, 5.0  # nats of improvement that count
 
 
@@ -52,7 +53,7 @@ class RewardConfig:
 
 @dataclass(frozen=True)
 class Interval:
-    """What a reward is computed from.
+    """What a reward is computed from: of one training, or of several as arrays [N].
 
     Attributes:
         validation_loss: After the interval.
@@ -61,84 +62,98 @@ class Interval:
         time: The interval's time over the whole budget's at the starting values.
         trouble: Whether the interval diverged or was rolled back.
         ended: Whether the episode ends here.
-        final_loss: Validation loss of the final weights; None where the training is lost.
+        final_loss: Validation loss of the final weights; None or infinity where the training is
+            lost.
     """
 
-    validation_loss: float
-    intervened: bool = False
-    overhead: float = 0.0
-    time: float = 0.0
-    trouble: bool = False
-    ended: bool = False
-    final_loss: float | None = None
+    validation_loss: Values
+    intervened: bool | np.ndarray = False
+    overhead: Values = 0.0
+    time: Values = 0.0
+    trouble: bool | np.ndarray = False
+    ended: bool | np.ndarray = False
+    final_loss: Values | None = None
 
 
-def gain(first: float, loss: float) -> float:
-    """Return the improvement from `first` to `loss` in nats, clipped to [-1, 5].
+def gain(first: Values, loss: Values) -> Any:
+    """Return the improvement from `first` to `loss` in nats, clipped to [-1, 5]: float or [N].
 
     A loss that is not finite is the worst.
     """
-    if not math.isfinite(loss):
-        return WORST
-    ratio = math.log(max(first, SMALLEST_LOSS)) - math.log(max(loss, SMALLEST_LOSS))
-    return min(max(ratio, WORST), BEST)
+    known = np.isfinite(loss)
+    ratio = _log(first) - _log(np.where(known, loss, 1.0))
+    return np.where(known, np.clip(ratio, WORST, BEST), WORST)[()]
+
+
+def _log(loss: Values) -> Any:
+    return np.log(np.maximum(loss, SMALLEST_LOSS))
 
 
 class Rewarder:
-    """Rewards of one episode."""
+    """Rewards of one episode, or of several side by side."""
 
-    def __init__(self, first_loss: float, config: RewardConfig | None = None) -> None:
+    def __init__(self, first_loss: Values, config: RewardConfig | None = None) -> None:
         """Start an episode.
 
         Args:
-            first_loss: Validation loss before training, finite.
+            first_loss: Validation loss before training, finite; [N] for several trainings.
             config: Prices; the defaults when None.
 
         Raises:
             UsageError: The first loss is not finite.
         """
-        if not math.isfinite(first_loss):
+        if not np.isfinite(first_loss).all():
             raise UsageError(
                 f"expected a finite validation loss before training, received {first_loss}: "
                 "start with other weights or another learning rate"
             )
         self._config = RewardConfig() if config is None else config
-        self._first = first_loss
-        self._smooth = math.log(max(first_loss, SMALLEST_LOSS))
-        self._level = 0.0
+        self._first = np.asarray(first_loss, float)
+        self._smooth = np.asarray(_log(first_loss))
+        self._level = np.zeros_like(self._first)
 
-    def reward(self, interval: Interval) -> float:
-        """Return the reward of one decision, bounded.
+    def restart(self, rows: np.ndarray, first_loss: np.ndarray) -> None:
+        """Start new episodes in some places, int [rows], with their first losses [rows]."""
+        self._first[rows] = first_loss
+        self._smooth[rows] = _log(first_loss)
+        self._level[rows] = 0.0
+
+    def reward(self, interval: Interval) -> Any:
+        """Return the reward of one decision, bounded: float or [N].
 
         An interval in trouble pays -1 in place of its improvement.
         """
         config = self._config
-        value = -config.intervention * interval.intervened
-        value -= config.overhead * min(max(interval.overhead, 0.0), 1.0)
-        value -= config.time * min(max(interval.time, 0.0), 1.0)
-        value += -1.0 if interval.trouble else self._improvement(interval.validation_loss)
-        if interval.ended:
-            lost = interval.final_loss is None
-            final = math.inf if interval.final_loss is None else interval.final_loss
-            value += config.terminal * (WORST if lost else gain(self._first, final))
-        return value
+        value = -config.intervention * np.asarray(interval.intervened, float)
+        value = value - config.overhead * np.clip(interval.overhead, 0.0, 1.0)
+        value = value - config.time * np.clip(interval.time, 0.0, 1.0)
+        trouble = np.asarray(interval.trouble, bool)
+        value = value + np.where(trouble, -1.0, self._improvement(interval, trouble))
+        final = math.inf if interval.final_loss is None else interval.final_loss
+        return value + np.where(interval.ended, config.terminal * gain(self._first, final), 0.0)
 
-    def _improvement(self, loss: float) -> float:
-        log = math.log(max(loss, SMALLEST_LOSS)) if math.isfinite(loss) else math.inf
-        if math.isfinite(log):
-            self._smooth += SMOOTHING * (log - self._smooth)
-        reached = gain(self._first, math.exp(self._smooth) if math.isfinite(log) else math.inf)
-        paid = min(max(reached - self._level, -self._config.clip), self._config.clip)
-        self._level += paid
+    def _improvement(self, interval: Interval, trouble: np.ndarray) -> Any:
+        """Return what is paid; where there was trouble, nothing is paid and nothing changes."""
+        loss = np.asarray(interval.validation_loss, float)
+        known = np.isfinite(loss) & ~trouble
+        smooth = self._smooth + SMOOTHING * (_log(np.where(known, loss, 1.0)) - self._smooth)
+        self._smooth = np.where(known, smooth, self._smooth)
+        with np.errstate(over="ignore"):
+            reached = gain(self._first, np.where(known, np.exp(self._smooth), math.inf))
+        limit = self._config.clip
+        paid = np.where(trouble, 0.0, np.clip(reached - self._level, -limit, limit))
+        self._level = self._level + paid
         return paid
 
     def state(self) -> dict[str, float]:
-        """Return everything but the configuration, as JSON values."""
-        return {"first": self._first, "smooth": self._smooth, "level": self._level}
+        """Return everything but the configuration, as JSON values; of one training."""
+        known = (("first", self._first), ("smooth", self._smooth), ("level", self._level))
+        return {name: float(value) for name, value in known}
 
     def load_state(self, state: Mapping[str, float]) -> None:
         """Go on from where `state` was taken."""
-        self._first, self._smooth, self._level = state["first"], state["smooth"], state["level"]
+        self._first = np.asarray(state["first"])
+        self._smooth, self._level = np.asarray(state["smooth"]), np.asarray(state["level"])
 
 
 class ReturnScale:
@@ -158,7 +173,7 @@ class ReturnScale:
             raise UsageError(f"expected a gamma in [0, 1], received {gamma}: try 0.99")
         self.frozen = False
         self._gamma, self._clip = gamma, clip
-        self._return = 0.0
+        self._return: Any = 0.0
         self._count, self._mean, self._squares = 0, 0.0, 0.0
 
     @property
@@ -168,28 +183,35 @@ class ReturnScale:
             return 1.0
         return math.sqrt(self._squares / self._count)
 
-    def __call__(self, reward: float, ended: bool) -> float:
-        """Return the scaled reward; learn from it unless frozen (at evaluation).
+    def __call__(self, reward: Values, ended: bool | np.ndarray) -> Any:
+        """Return the scaled reward; learn from it unless frozen (at evaluation): float or [N].
 
         Args:
-            reward: As paid.
+            reward: As paid; [N] from several trainings, the same ones in each call.
             ended: Whether the episode ends with it.
         """
         if not self.frozen:
-            self._return = self._gamma * self._return + reward
-            self._count += 1
-            delta = self._return - self._mean
-            self._mean += delta / self._count
-            self._squares += delta * (self._return - self._mean)
-            self._return = 0.0 if ended else self._return
-        return float(np.clip(reward / (self.deviation + 1e-8), -self._clip, self._clip))
+            before = self._return if np.shape(self._return) == np.shape(reward) else 0.0
+            returns = self._gamma * before + np.asarray(reward)
+            self._learn(returns)
+            self._return = np.where(ended, 0.0, returns)[()]
+        return np.clip(reward / (self.deviation + 1e-8), -self._clip, self._clip)
+
+    def _learn(self, returns: np.ndarray) -> None:
+        """Merge the moments of new returns into those of all (Chan, Golub, LeVeque 1979)."""
+        more, mean = returns.size, float(returns.mean())
+        count, delta = self._count + more, mean - self._mean
+        self._squares += float(((returns - mean) ** 2).sum())
+        self._squares += delta**2 * self._count * more / count
+        self._mean += delta * more / count
+        self._count = count
 
     def state(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {
             "gamma": self._gamma,
             "clip": self._clip,
-            "return": self._return,
+            "return": np.asarray(self._return).tolist(),
             "count": self._count,
             "mean": self._mean,
             "squares": self._squares,
@@ -199,5 +221,5 @@ class ReturnScale:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self._gamma, self._clip, self.frozen = state["gamma"], state["clip"], state["frozen"]
-        self._return, self._count = state["return"], state["count"]
+        self._return, self._count = np.asarray(state["return"])[()], state["count"]
         self._mean, self._squares = state["mean"], state["squares"]

@@ -99,7 +99,7 @@ class Steering:
         """
         if self._first is None:
             self._first = self._loss = seen.validation_loss
-        if went_wrong(self._first, self._loss, seen.validation_loss):
+        if bool(went_wrong(self._first, self._loss, seen.validation_loss)):
             return self._go_back(seen)
         self._loss = seen.validation_loss
         observation = self._observe(seen, trouble=False)

@@ -163,6 +163,29 @@ def test_a_training_that_blows_up_is_rolled_back_and_slowed_down(env):
         np.testing.assert_array_equal(before.values[index], env.session._all[index].numpy())
 
 
+def test_a_rate_far_too_high_is_cut_from_fresh_weights(env):
+    """Until a quarter of the budget is used."""
+    start = Hyperparameters(learning_rate=1.0, dropout=0.0)
+    env.reset(seed=0, options={"start": start})
+    first, real = env.session.snapshot(), env.session.evaluate
+    env.session.evaluate = lambda split="validation": replace(real(split), loss=env._episode._first)
+    begun, train = [], env.session.train
+
+    def watched(examples):
+        pairs = zip(first.values, env.session._all, strict=True)
+        weights = len(env.session._weights)
+        begun.append(all(np.array_equal(a, b) for a, b in list(pairs)[:weights]))
+        return train(examples)
+
+    env.session.train = watched
+    try:
+        infos = [env.step(action)[-1] for action in (0, 0, 0, 0)]
+    finally:
+        env.session.evaluate, env.session.train = real, train
+    assert begun == [True, True, False, False]  # six decisions: the third comes after a third
+    assert [info["afresh"] for info in infos] == [False, True, False, False]
+
+
 def test_a_training_that_stays_lost_is_terminated():
     """Without control of the rate nothing can be done about a rate of 1e12."""
     start = Hyperparameters(learning_rate=1e12, dropout=0.0, optimizer="sgd")

@@ -12,8 +12,9 @@ from training_control.making import COST, LEARNING, Plan, make_brain, seconds_of
 @pytest.mark.parametrize("agent", ["ppo", "dqn"])
 def test_a_brain_goes_on_from_where_it_was(tmp_path, monkeypatch, agent):
     pytest.importorskip("stable_baselines3")
-    monkeypatch.setattr(meta_training, "PART", 2048)
-    monkeypatch.setattr(meta_training, "simulated_resets", lambda count: [{"seed": 1}])
+    monkeypatch.setattr(meta_training, "PARTS", {agent: 2048})
+    monkeypatch.setattr(meta_training, "CHECKED", 16)
+    monkeypatch.setitem(meta_training.SIDE_BY_SIDE, "ppo", 64)
     rounds = []
     first = make_brain(Plan(agent, simulated=2048, episodes=0), tmp_path, rounds.append)
     spent = seconds_of(tmp_path)

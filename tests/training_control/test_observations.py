@@ -16,6 +16,7 @@ from training_control.observations import (
     VALUES,
     Measurement,
     Observer,
+    Observers,
     observation_space,
 )
 
@@ -132,3 +133,30 @@ def test_unknown_names_are_refused(options):
         Observer(**options)
     with pytest.raises(UsageError, match="received 'momentum'"):
         Observer().observe(Measurement({"momentum": 0.9}))
+
+
+def test_several_side_by_side_see_what_each_alone_would() -> None:
+    rng = np.random.default_rng(1)
+    together, alone = Observers(3), [Observer() for _ in range(3)]
+    settings_of = [((), ()), (("dropout",), ("metric",)), (("units",), ("gap", "train_loss"))]
+    for k in range(20):
+        if k % 7 == 0:  # new trainings, one place after the other
+            row = k // 7
+            available, hidden = settings_of[row]
+            together.restart(row, available, hidden)
+            alone[row] = Observer(available, hidden)
+        names = ("train_loss", "validation_loss", "metric", "gradient_norm", "update_ratio")
+        seen = {name: np.where(rng.random(3) < 0.1, np.nan, rng.random(3)) for name in names}
+        seen |= {
+            "progress": rng.random(3),
+            "learning_rate": rng.random(3),
+            "dropout": rng.random(3),
+        }
+        seen |= {"intervened": rng.random(3) < 0.5, "trouble": rng.random(3) < 0.5}
+        found = together.observe(seen)
+        for row in range(3):
+            one = {name: values[row].item() for name, values in seen.items()}
+            values = {name: one.pop(name) for name in ("learning_rate", "dropout")}
+            np.testing.assert_array_equal(
+                found[row], alone[row].observe(Measurement(values, **one))
+            )

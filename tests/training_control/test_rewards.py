@@ -103,3 +103,32 @@ def test_a_frozen_scale_learns_nothing_and_clips():
     assert other(0.3, ended=False) == scale(0.3, ended=False)
     with pytest.raises(UsageError, match="gamma"):
         ReturnScale(1.5)
+
+
+def test_several_trainings_side_by_side_are_paid_as_each_alone():
+    rng = np.random.default_rng(0)
+    first = rng.uniform(0.5, 2.0, 4)
+    together, alone = Rewarder(first), [Rewarder(float(loss)) for loss in first]
+    scale = ReturnScale(0.9)
+    paid = []
+    for step in range(8):
+        losses, trouble, ended = (
+            rng.uniform(0.1, 3.0, 4),
+            rng.random(4) < 0.2,
+            np.full(4, step == 7),
+        )
+        final = np.where(rng.random(4) < 0.3, np.inf, losses)
+        found = together.reward(Interval(losses, ~trouble, 0.1, 0.2, trouble, ended, final))
+        for row in range(4):
+            one = [float(losses[row]), not trouble[row], 0.1, 0.2, bool(trouble[row])]
+            assert found[row] == alone[row].reward(Interval(*one, step == 7, float(final[row])))
+        if step == 3:
+            together.restart(np.array([2]), np.array([1.5]))
+            alone[2] = Rewarder(1.5)
+        scale(found, ended)
+        paid.append(found)
+    returns = [paid[0]]
+    for rewards in paid[1:]:
+        returns.append(0.9 * returns[-1] + rewards)
+    assert scale.deviation == pytest.approx(np.std(returns))
+    assert scale.state()["return"] == [0.0] * 4
