@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -37,14 +38,13 @@ def kill_once(cwd, reached, *arguments):
 
 def arrived():
     """Return the numbers of the parts that S3 has of an upload that is not complete."""
-    uploads = plain("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
-    return [
-        part["PartNumber"]
-        for upload in uploads
-        for part in plain("s3")
-        .list_parts(Bucket=BUCKET, Key=IMAGES, UploadId=upload["UploadId"])
-        .get("Parts", [])
-    ]
+    client = plain("s3")
+    found = []
+    for upload in client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
+        with suppress(client.exceptions.NoSuchUpload):  # completed a moment ago
+            answer = client.list_parts(Bucket=BUCKET, Key=IMAGES, UploadId=upload["UploadId"])
+            found += [part["PartNumber"] for part in answer.get("Parts", [])]
+    return found
 
 
 @pytest.mark.slow
