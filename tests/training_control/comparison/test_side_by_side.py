@@ -62,7 +62,7 @@ def test_trouble_ends_everything_and_what_is_finished_is_kept(tmp_path, trouble,
     assert not multiprocessing.active_children()
     with Records(tmp_path) as records:
         kept = set(records.known)
-    assert {"0 one 0", "0 one 1", "0 one 2"} <= kept <= KEYS
+    assert "0 bad 0" in kept and kept <= KEYS  # what came before the trouble
     assert sorted(trained(tmp_path)) == sorted(KEYS - kept)
 
 
