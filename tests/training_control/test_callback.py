@@ -83,6 +83,7 @@ def test_acts_logs_and_says_what_it_offers(
     assert "learning_rate 0.01 -> 0.005" in said
 
 
+@pytest.mark.slow
 def test_agent_off_is_the_plain_run_to_the_bit() -> None:
     plain, controlled = model(), model()
     one, other = (
@@ -221,6 +222,7 @@ def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> 
     assert not (tmp_path / "b" / "controller.json").exists()
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_agent_ends_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     controller = LearnedController(always("x0.5"), verbose=False)
     monkeypatch.setattr(FrozenPolicy, "act", lambda *_: 1 / 0)

@@ -241,7 +241,7 @@ def test_wrong_tables_get_one_line(tmp_path, content, words):
         ("t.csv", b"\x89PNG\r\n\x1a\n\0\0"),
         ("t.csv", "label,text\na,caf\u00e9\n".encode("latin-1")),
         ("t.csv.gz", b"label,text\n"),
-        ("t.csv.gz", gzip.compress(b"label,text\na,one\n")[:-9]),
+        ("t.csv.gz", gzip.compress(b"label,text\na,one\n", mtime=0)[:-9]),
     ],
 )
 def test_binary_files_get_one_line(tmp_path, name, data):

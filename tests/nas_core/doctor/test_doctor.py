@@ -90,6 +90,7 @@ def invoke(*words):
     return CliRunner().invoke(app, ["doctor", *words])
 
 
+@pytest.mark.slow
 def test_the_command_takes_an_agent_of_ones_own():
     good = invoke("--agent", "planted:Plain", "--json")
     assert good.exit_code == 0

@@ -127,6 +127,7 @@ def test_repeats_are_queries_of_their_own(tmp_path):
     assert Settings(trials=1, seed=0).credits  # other trainers' repeats are credited
 
 
+@pytest.mark.slow
 def test_resuming_goes_on_with_the_same_sequence(tmp_path):
     path = macro_npz(tmp_path / "m.npz")
     for agent in ("reinforce", "evolution", "local-search", "metaqnn"):

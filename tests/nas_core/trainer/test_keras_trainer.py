@@ -69,6 +69,7 @@ def test_a_good_child(tiny):
     json.dumps(result.to_json(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_curve(tiny):
     recipe = replace(RECIPE, augmentation="leaf")
     first, again, other = (score(tiny, seed=seed, recipe=recipe) for seed in (1, 1, 2))
@@ -117,6 +118,7 @@ def test_never_better_than_random(tmp_path):
     assert (unchecked.status, unchecked.attempts) == (Status.OK, 1)
 
 
+@pytest.mark.slow
 def test_a_restart_begins_anew_at_a_lower_rate(tiny, monkeypatch):
     """The first rate destroys the network's first epoch; a later one works."""
     answers = iter([False, False, True])
@@ -131,6 +133,7 @@ def test_a_restart_begins_anew_at_a_lower_rate(tiny, monkeypatch):
     assert score(tiny, recipe=recipe).curve != result.curve
 
 
+@pytest.mark.slow
 def test_networks_that_cannot_be_built(tiny):
     small = score(tiny, ChainSpec.from_text("[P(5,5), P(5,5), SM(3)]"))
     assert small.status is Status.INVALID

@@ -85,9 +85,8 @@ def test_decay_spares_biases_and_a_reset_forgets():
     adam.apply([None])
 
 
-@pytest.mark.parametrize(
-    "spec", [CHAIN, pytest.param(CELLS, marks=pytest.mark.slow)], ids=["chain", "cells"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [CHAIN, CELLS], ids=["chain", "cells"])
 def test_both_loops_train_alike(spec):
     pixels = tiny_pixels()
     keras.utils.set_random_seed(3)
