@@ -122,7 +122,7 @@ class Comparison:
             DataError: A task's examples cannot be had.
         """
         found = Found(agents={agent.name: agent for agent in self._agents})
-        desks = self._desks()  # all can be read, before hours
+        desks = self._desks  # all can be read, before hours
         with Records(self._folder) as records:
             settle(self._folder, self._protocol)
             if workers > 1:
@@ -137,9 +137,9 @@ class Comparison:
         """Do one method's trainings on one task, for a process beside others."""
         number, name = part
         method = next(method for method in self._methods if method.name == name)
-        self._do(self._desks()[number], method, records, Found())
+        self._do(self._desks[number], method, records, Found())
 
-    @functools.cache  # noqa: B019  (a comparison lives as long as its process)
+    @functools.cached_property
     def _desks(self) -> list[Desk]:
         tasks = self._protocol.make_tasks()
         digests = [data_digest(task.load()) for task in tasks]

@@ -6,11 +6,11 @@ Parts need nothing of each other, so that any number of processes gives the same
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from nas_core.errors import NasError, RunError
@@ -98,9 +98,10 @@ def train_side_by_side(
         NasError: What went wrong in a part.
     """
     left = iter(parts)
-    with _Crew() as crew, hidden_main():
-        for _ in range(min(workers, len(parts))):
-            crew.hire(make, records.known).send(next(left))
+    with _crew() as crew:
+        with hidden_main():
+            for _ in range(min(workers, len(parts))):
+                crew.hire(make, records.known).send(next(left))
         while crew.lines:
             for line in cast("list[Line]", wait(crew.lines)):
                 match _received(line):
@@ -134,7 +135,7 @@ def _received(line: "Line") -> Record | Opening | None:
 
 
 class _Crew:
-    """Processes, none of which outlives the `with` statement.
+    """Processes at work.
 
     Attributes:
         lines: To those that are at work.
@@ -144,9 +145,6 @@ class _Crew:
         self.lines: list[Line] = []
         self._processes: list[SpawnProcess] = []
         self._context = multiprocessing.get_context("spawn")
-
-    def __enter__(self) -> "_Crew":
-        return self
 
     def hire(self, make: Make, known: dict[str, Record]) -> "Line":
         """Start a process; only it holds the other end of its line, which so ends with it."""
@@ -163,16 +161,28 @@ class _Crew:
         line.send(None)
         self.lines.remove(line)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def kill(self) -> None:
+        """End all processes at once: the training at hand is all that each loses."""
         for process in self._processes:
-            if kind is not None:
-                process.kill()  # the training at hand is all that is lost
+            process.kill()
+
+    def join(self) -> None:
+        """Wait until all have ended."""
+        for process in self._processes:
             process.join()
+
+
+@contextmanager
+def _crew() -> Iterator[_Crew]:
+    """Lend processes none of which outlives the `with` statement."""
+    crew = _Crew()
+    try:
+        yield crew
+    except BaseException:
+        crew.kill()
+        raise
+    finally:
+        crew.join()
 
 
 def _work(line: "Line", make: Make, known: dict[str, Record]) -> None:

@@ -87,7 +87,9 @@ def test_any_number_of_processes_gives_the_same_trainings(tmp_path):
 
 
 def _figures(found):
-    kinds = (found.tuning, found.tuned)
+    rated = {(*key, rate): rows for key, by in found.at_rates.items() for rate, rows in by.items()}
+    kinds = (found.tuning, found.tuned, rated)
+    assert rated
     return [
         {key: [(r.key, r.value, r.losses) for r in rows] for key, rows in kind.items()}
         for kind in kinds
