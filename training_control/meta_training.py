@@ -250,8 +250,14 @@ def learn_real(
         done += ROUND
 
 
-def measure(brain: Brain, tasks: int, starts: int) -> dict[str, Any]:
-    """Compare a brain with itself untrained and with always keeping, on held-out instances.
+def measure(brain: Brain, tasks: int, starts: int, split: str = "held-out") -> dict[str, Any]:
+    """Compare a brain with itself untrained and with always keeping.
+
+    Args:
+        brain: Of an agent that has learned on instances of the split meta-train.
+        tasks: Instances, at least 1.
+        starts: Trainings of each, at least 1.
+        split: Of the instances.
 
     Returns:
         Mean gains, and the mean differences with 95 % bootstrap intervals over trainings.
@@ -259,7 +265,7 @@ def measure(brain: Brain, tasks: int, starts: int) -> dict[str, Any]:
     from training_control.env import TrainingControlEnv
     from training_control.tasks.instances import instances
 
-    held = [instance.task() for instance in instances("held-out", tasks)]
+    held = [instance.task() for instance in instances(split, tasks)]
     flat = brain.kind == "dqn"
     env = TrainingControlEnv(held, CONTROLLED, DECISIONS, flat=flat, random_start=True)
     resets = real_resets(len(held), starts)
@@ -282,13 +288,15 @@ def _interval(differences: np.ndarray) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print how a brain does on held-out trainings."""
+    """Print how a brain does on real trainings that it has not seen."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--brain", default="default", help="default, or a brain's folder")
-    parser.add_argument("--tasks", type=int, default=6, help="of the held-out split")
+    parser.add_argument("--tasks", type=int, default=6, help="of the split")
     parser.add_argument("--starts", type=int, default=5, help="of each task")
+    parser.add_argument("--split", choices=("held-out", "meta-validation"), default="held-out")
     given = parser.parse_args()
-    print(json.dumps(measure(open_brain(given.brain), given.tasks, given.starts), indent=2))
+    brain = open_brain(given.brain)
+    print(json.dumps(measure(brain, given.tasks, given.starts, given.split), indent=2))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,28 @@ def test_no_sample_is_ever_rejected(config, count, side):
     assert (skipped > 0) is config.skips
 
 
+@pytest.mark.parametrize(
+    ("average", "limits"), [(True, TIGHT), (False, replace(TIGHT, parameters=200_000))]
+)
+def test_masks_are_what_trying_every_option_gives(average, limits):
+    """Options that cost more the larger they are need not all be tried, in whatever order."""
+    config = replace(QUICK_CHAIN, filters=(64, 16, 32), heights=(3, 5, 1), limits=limits)
+    space = ChainSpace(replace(config, average=average), SHAPE, 10)
+    refused = 0
+    for number in range(12):
+        rng, state = np.random.default_rng(number), space.initial()
+        while not space.is_terminal(state):
+            legal = space.legal(state)
+            first = space._first[space._decisions[len(state)].kind]
+            options = range(first, first + len(space._options[len(state)]))
+            tried = [space._fits(space._completed((*state, action))) for action in options]
+            assert legal[list(options)].tolist() == tried
+            assert legal.sum() == sum(tried)
+            refused += len(tried) - sum(tried)
+            state = space.step(state, int(rng.choice(np.flatnonzero(legal))))
+    assert refused > 20
+
+
 def test_depth_grows_with_the_trials():
     space = ChainSpace(PAPER_CHAIN, SHAPE, 10)
     for trial, wanted in ((0, 6), (1599, 6), (1600, 8), (11_199, 18), (11_200, 20), (99_999, 20)):
