@@ -4,16 +4,19 @@ Registered as the entry point `control` of the group `nas.verbs`; heavy imports 
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nas_core.cli.grouped import grouped
 from nas_core.cli.output import JsonFlag, command, number, print_json, say, table
 from nas_core.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from training_control.comparison.methods import Agent
+    from training_control.comparison.protocol import Protocol
     from training_control.meta_training import Round
     from training_control.one_run import Finished
 
@@ -109,32 +112,64 @@ def run(
         _print_run(finished, log)
 
 
-@app.command()
-@command
-def compare(
-    tasks: Annotated[str, typer.Option(help="Names A,B,C or NAME:MODEL; see nas control tasks.")],
+@dataclass(frozen=True)
+class Wanted:
+    """What is compared, as typed."""
+
+    tasks: Annotated[str, typer.Option(help="Names A,B,C or NAME:MODEL; see nas control tasks.")]
     data: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE,... for tasks that need files.")
-    ] = None,
+    ] = None
     agents: Annotated[
         str, typer.Option(help="default, ppo, dqn, or NAME=FOLDER of a brain; A,B,C.")
-    ] = "default",
-    baselines: Annotated[str, typer.Option(help="A,B,C, or all.")] = "all",
-    seeds: Annotated[int, typer.Option(help="Trainings of each tuned method on each task.")] = 10,
-    preset: Preset = "quick",
-    tuning: Annotated[int, typer.Option(help="Trainings that tune each method.")] = 6,
-    decisions: Decisions = 30,
-    epochs: Epochs = None,
-    rates: Annotated[
-        str, typer.Option(help="Given initial rates A,B,C, or none.")
-    ] = "1e-5,1e-4,1e-3,1e-2,1e-1,1",
-    rate_seeds: Annotated[int | None, typer.Option(help="Trainings from each; 5.")] = None,
+    ] = "default"
+    baselines: Annotated[str, typer.Option(help="A,B,C, or all.")] = "all"
+    seeds: Annotated[int, typer.Option(help="Trainings of each tuned method on each task.")] = 10
+    preset: Preset = "quick"
+    tuning: Annotated[int, typer.Option(help="Trainings that tune each method.")] = 6
+    decisions: Decisions = 30
+    epochs: Epochs = None
+    rates: Annotated[str, typer.Option(help="Given initial rates A,B,C, or none.")] = (
+        "1e-5,1e-4,1e-3,1e-2,1e-1,1"
+    )
+    rate_seeds: Annotated[int | None, typer.Option(help="Trainings from each; 5.")] = None
     untrained: Annotated[
         bool, typer.Option(help="Compare each agent with itself before it learned, too.")
-    ] = True,
+    ] = True
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trainings at a time; one per core.")
-    ] = None,
+    ] = None
+
+    def protocol(self, digests: dict[str, str]) -> "Protocol":
+        """Return the settings; of the agents only the digests by name.
+
+        Raises:
+            UsageError: A value that cannot be.
+        """
+        from training_control.comparison.methods import BASELINES
+        from training_control.comparison.protocol import Protocol
+
+        few = min(self.seeds, USUAL_RATE_SEEDS) if self.rate_seeds is None else self.rate_seeds
+        base = BASELINES if self.baselines == "all" else tuple(_names(self.baselines))
+        return Protocol(
+            tuple(_names(self.tasks)), _pairs(self.data, "--data"), digests, base, self.seeds,
+            self.preset, self.tuning, self.decisions, _rates(self.rates), few, self.epochs,
+        )  # fmt: skip
+
+    def everyone(self) -> "list[Agent]":
+        """Return the agents, made where there are none yet, and themselves untrained."""
+        from training_control.comparison.agents import untrained_twin
+
+        learned = _agents(self.agents)
+        return learned + ([untrained_twin(agent) for agent in learned] if self.untrained else [])
+
+
+@app.command()
+@command
+@grouped("wanted", Wanted)
+def compare(
+    *,
+    wanted: Wanted,
     out: Annotated[
         Path | None, typer.Option(help="Folder; a repeated command does what is missing.")
     ] = None,
@@ -154,29 +189,15 @@ def compare(
     from nas_core.files import write_json
     from nas_core.trainer import runtime
     from training_control.comparison import pictures, report, tables
-    from training_control.comparison.agents import untrained_twin
-    from training_control.comparison.methods import BASELINES
-    from training_control.comparison.protocol import Protocol
     from training_control.comparison.runner import THREADS, Comparison
 
-    given = _rates(rates)
-    few = min(seeds, USUAL_RATE_SEEDS) if rate_seeds is None else rate_seeds
-    base = BASELINES if baselines == "all" else tuple(_names(baselines))
-
-    def protocol(digests: dict[str, str]) -> Protocol:
-        return Protocol(
-            tuple(_names(tasks)), _pairs(data, "--data"), digests, base, seeds, preset, tuning,
-            decisions, given, few, epochs,
-        )  # fmt: skip
-
-    protocol({}).make_tasks()  # what is wrong is said before an agent is trained
+    wanted.protocol({}).make_tasks()  # what is wrong is said before an agent is trained
     runtime.start(THREADS)
-    learned = _agents(agents)
-    everyone = learned + ([untrained_twin(agent) for agent in learned] if untrained else [])
-    settled = protocol({agent.name: agent.identity for agent in everyone})
+    everyone = wanted.everyone()
+    settled = wanted.protocol({agent.name: agent.identity for agent in everyone})
     folder = Path("runs") / f"control-{settled.digest}" if out is None else out
     say(f"trainings are kept in {folder}")
-    count = cores() if workers is None else workers
+    count = cores() if wanted.workers is None else wanted.workers
     found = Comparison(settled, everyone, folder, _Trainings()).run(count)
     said = report.summary(found)
     try:
