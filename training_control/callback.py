@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from nas_core.errors import NasError, UsageError
 from nas_core.files import read_json, write_json
 from training_control.brain import Brain
 from training_control.interventions import Entry, TensorBoardLog, write_csv
 from training_control.live_model import LiveModel
-from training_control.steering import Seen, Steering, describe, open_brain
+from training_control.safety import EARLY
+from training_control.steering import Seen, Steering, Verdict, describe, open_brain
 
 AGENTS = ("brain", "off")
+COMPARABLE = "val_loss"  # the loss that `fit` also reports of the first batch
 
 
 class LearnedController(keras.callbacks.Callback):
@@ -28,7 +31,9 @@ class LearnedController(keras.callbacks.Callback):
 
     After each epoch (or every so many batches) it looks at the losses, decides, and goes back to
     the weights before when the validation loss exceeds 1.5 times its value before the decision or
-    is not finite. An error of its own ends its work, never the training.
+    is not finite. A cut of the rate in the first quarter of the epochs goes back to the first
+    weights if the validation loss is still 0.9 of the loss of the first batch or more. An error of
+    its own ends its work, never the training.
 
     Attributes:
         log: Decisions so far, an `interventions.Entry` each.
@@ -51,7 +56,8 @@ class LearnedController(keras.callbacks.Callback):
         Args:
             brain: "default", which comes with this package, or a brain's folder.
             agent: "off" does nothing at all: the run is the plain one, to the bit.
-            monitor: Loss that is to fall, as `fit` names it.
+            monitor: Loss that is to fall, as `fit` names it; with another than "val_loss" no
+                training begins again.
             every: Batches between two decisions, 1 or above; None decides after each epoch.
                 Validation is known only after epochs, and only then is a rise rolled back.
             csv: File for the decisions; none when None.
@@ -82,7 +88,10 @@ class LearnedController(keras.callbacks.Callback):
         self._pending: dict[str, Any] | None = None
         self._epoch = self._step = 0
         self._sums = (0.0, 0)  # of the training loss at the last decision within this epoch
-        self._held: float | None = None  # newest validation loss
+        self._held: float | None = None  # validation loss of the weights that are kept
+        self._good: list[np.ndarray] | None = None  # snapshot to roll back to
+        self._fresh: list[np.ndarray] | None = None  # first one, while it may be needed
+        self._starting = self._resumed = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Look at the model; raise for what cannot be controlled."""
@@ -91,27 +100,39 @@ class LearnedController(keras.callbacks.Callback):
         self._live = LiveModel(self.model)
         values = self._live.values()
         self._steering = Steering(self._brain, values, self._live.available, self._live.known)
-        self._held = None
+        self._held = self._good = self._fresh = None
+        self._starting, self._resumed = True, False
         if self._backup is not None and self._backup.exists():
             self._pending = read_json(self._backup)
         if self._pending is not None:
             self._take_over(self._pending)
-        self._good = self._live.first_snapshot()
         self._say(describe(self._brain, self._live.available, self._live.known))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start counting the epoch's batches."""
+        """Start counting the epoch's batches; before the first, keep the weights."""
         self._sums = (0.0, 0)
+        if self._starting and self._steering is not None:
+            self._good = self._live.first_snapshot()  # after what others have loaded
+            first = epoch == 0 and not self._resumed and self._live.shows_first_loss()
+            self._fresh = self._good if first and self._monitor == COMPARABLE else None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Decide, if decisions are counted in batches."""
+        """Take in the loss before training; decide, if decisions are counted in batches."""
         self._step += 1
-        if self._steering is None or self._every is None or self._step % self._every != 0:
+        if self._steering is None:
             return
-        loss = self._interval_loss(batch + 1, float((logs or {}).get("loss", math.nan)))
-        if not math.isfinite(loss) or self._held is not None:
+        mean = float((logs or {}).get("loss", math.nan))
+        if self._starting:
+            self._steering.begin(None if self._fresh is None else mean)
+            self._starting = False
+        if self._every is None or self._step % self._every != 0:
+            return
+        loss = self._interval_loss(batch + 1, mean)
+        known = self._held is not None and math.isfinite(self._held)
+        if known or not math.isfinite(loss):
             held = loss if not math.isfinite(loss) or self._held is None else self._held
-            self._guarded(Seen(held, loss, progress=self._progress(batch + 1)))
+            progress = self._progress(batch + 1)
+            self._guarded(Seen(held, loss, progress=progress, validated=False))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decide on the next epoch."""
@@ -120,8 +141,9 @@ class LearnedController(keras.callbacks.Callback):
             return
         seen = self._seen(logs or {})
         if seen is not None:
-            self._held = seen.validation_loss
             self._guarded(seen)
+        if self._steering is None or self._progress(0) >= EARLY:
+            self._fresh = None
         if self._backup is not None and self._steering is not None:
             write_json(self._backup, _finite_json(self.state()))
 
@@ -144,9 +166,10 @@ class LearnedController(keras.callbacks.Callback):
     def _take_over(self, state: dict[str, Any]) -> None:
         if self._steering is not None and state["steering"]:
             self._steering.load_state(state["steering"])
+            self._steering.begin(None)  # the first weights are those of another process
             self._live.set(self._steering.values)
         self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
-        self._pending = None
+        self._pending, self._fresh, self._resumed = None, None, True
 
     def _seen(self, logs: dict[str, Any]) -> Seen | None:
         """Return what an epoch has shown; None where `fit` has skipped validation."""
@@ -197,11 +220,10 @@ class LearnedController(keras.callbacks.Callback):
             return
         verdict = self._steering.decide(seen)
         before = self._live.values().values()
-        if verdict.roll_back and self._good is not None:
-            self._live.restore(self._good)
-        elif not verdict.roll_back:
-            self._good = self._live.snapshot()
+        self._set_weights(verdict)
         self._live.set(verdict.values)
+        if seen.validated:
+            self._held = self._steering.loss
         changed = "; ".join(f"{n} {before[n]:.4g} -> {v:.4g}" for n, v in verdict.changed.items())
         entry = Entry(
             epoch=self._epoch,
@@ -214,6 +236,15 @@ class LearnedController(keras.callbacks.Callback):
             seconds=time.perf_counter() - started,
         )
         self._report(entry, verdict.values.values())
+
+    def _set_weights(self, verdict: Verdict) -> None:
+        """Go back where the verdict says so; keep the weights to go back to next time."""
+        if verdict.begin_again:
+            self._good = self._fresh
+        if not (verdict.begin_again or verdict.roll_back):
+            self._good = self._live.snapshot()
+        elif self._good is not None:
+            self._live.restore(self._good)
 
     def _report(self, entry: Entry, values: dict[str, Any]) -> None:
         self.log.append(entry)

@@ -18,7 +18,7 @@ class Entry:
     Attributes:
         epoch: Epochs finished, from 1.
         step: Batches finished.
-        event: "kept", "changed", "rolled back" or "cooling down".
+        event: "kept", "changed", "begun again" or "rolled back".
         changed: "name old -> new" of each change, separated by ";".
         learning_rate: Of the next interval.
         validation_loss: That was seen.
@@ -66,8 +66,11 @@ class TensorBoardLog:
         """Write one decision at its step."""
         with self._writer.as_default(step=entry.step):
             self._summary.scalar("controller/validation_loss", entry.validation_loss)
-            self._summary.scalar("controller/intervened", float(entry.event == "changed"))
-            self._summary.scalar("controller/rolled_back", float(entry.event == "rolled back"))
+            chosen = entry.event in ("changed", "begun again")
+            self._summary.scalar("controller/intervened", float(chosen))
+            for event in ("begun again", "rolled back"):
+                name = event.replace(" ", "_")
+                self._summary.scalar(f"controller/{name}", float(entry.event == event))
             for name in known:
                 if not isinstance(values[name], str):
                     self._summary.scalar(f"controller/{name}", float(values[name]))

@@ -189,6 +189,14 @@ class LiveModel:
             self._model.optimizer.build(self._model.trainable_variables)
         return self.snapshot()
 
+    def shows_first_loss(self) -> bool:
+        """Return whether `fit`'s loss after its first batch will be the one before training.
+
+        Keras reports the loss from before a batch's update, but only after `steps_per_execution`
+        batches; and what an optimizer with steps behind it goes on with has been trained already.
+        """
+        return self._model.steps_per_execution == 1 and int(self._optimizer.iterations) == 0
+
     def snapshot(self) -> list[np.ndarray]:
         """Return copies of all weights and of everything the optimizer remembers."""
         return [keras.ops.convert_to_numpy(v).copy() for v in self._variables()]

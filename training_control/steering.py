@@ -1,5 +1,6 @@
 """A frozen brain at the wheel of one training: what to set next, and when to go back. No Keras."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,22 +12,25 @@ from training_control.brain import Brain
 from training_control.controls import CONTROLS, Hyperparameters, changes, clipped
 from training_control.observations import Measurement, Observer
 from training_control.policy import FrozenPolicy
-from training_control.safety import CUT, went_wrong
+from training_control.safety import CUT, starts_afresh, went_wrong
 from training_control.schema import controls_of
 
 BRAINS = Path(__file__).parent / "brains"
-COOLDOWN = 1  # decisions after a rollback in which the agent keeps its hands off
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the training has shown since the last decision; None for what is not known."""
+    """What the training has shown since the last decision; None for what is not known.
+
+    `validated` is whether the validation loss is that of the present weights, not an older one.
+    """
 
     validation_loss: float
     train_loss: float | None = None
     metric: float | None = None
     gradient_norm: float | None = None
     progress: float | None = None
+    validated: bool = True
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,14 @@ class Verdict:
         values: Hyperparameters of the next interval.
         changed: The new ones among them.
         roll_back: Whether weights and optimizer go back to where they were before the interval.
-        reason: "kept", "changed", "rolled back" or "cooling down".
+        begin_again: Whether they go back to where they were before training.
+        reason: "kept", "changed", "begun again" or "rolled back".
     """
 
     values: Hyperparameters
     changed: dict[str, float | int | str]
     roll_back: bool
+    begin_again: bool
     reason: str
 
 
@@ -90,7 +96,21 @@ class Steering:
         self.values = self._before = values
         self._first: float | None = None
         self._loss = 0.0  # of the state to go back to
-        self._cooling = 0
+        self._untrained: float | None = None
+
+    @property
+    def loss(self) -> float:
+        """Validation loss of the weights that are kept; NaN if it is not known."""
+        return math.nan if self._first is None else self._loss
+
+    def begin(self, loss: float | None) -> None:
+        """Take in the loss before training, which lets the training begin again.
+
+        Args:
+            loss: Comparable with the validation losses; None, or not a finite number, where it or
+                the first weights are not known: then this training never begins again.
+        """
+        self._untrained = loss if loss is not None and _finite(loss) else None
 
     def decide(self, seen: Seen) -> Verdict:
         """Return what to do after an interval.
@@ -104,16 +124,27 @@ class Steering:
         self._loss = seen.validation_loss
         observation = self._observe(seen, trouble=False)
         self._before = self.values
-        if self._cooling > 0:
-            self._cooling -= 1
-            return Verdict(self.values, {}, False, "cooling down")
         action = self._controls.decode(self._policy.act(observation))
         if action is None:
             raise RunError("expected a legal action, received another: the brain is damaged")
-        after = self._controls.apply(self.values, action, self._available)
-        changed = changes(self.values, after)
-        self.values = after
-        return Verdict(after, changed, False, "changed" if changed else "kept")
+        self.values = self._controls.apply(self.values, action, self._available)
+        changed = changes(self._before, self.values)
+        if self._begin_again(seen):
+            return Verdict(self.values, changed, False, True, "begun again")
+        return Verdict(self.values, changed, False, False, "changed" if changed else "kept")
+
+    def _begin_again(self, seen: Seen) -> bool:
+        """Set the losses back if the training is to begin again; return whether it is.
+
+        An older validation loss says nothing about weights that have been trained since.
+        """
+        if self._untrained is None or seen.progress is None or not seen.validated:
+            return False
+        cut = self.values.learning_rate < self._before.learning_rate
+        again = bool(starts_afresh(cut, seen.progress, self._untrained, seen.validation_loss))
+        if again:
+            self._first = self._loss = self._untrained
+        return again
 
     def _go_back(self, seen: Seen) -> Verdict:
         failed = self.values
@@ -121,19 +152,22 @@ class Steering:
         rate = CUT * min(self._before.learning_rate, failed.learning_rate)
         lower = float(clipped("learning_rate", rate))
         self.values = replace(self._before, learning_rate=lower)
-        self._before, self._cooling = self.values, COOLDOWN
+        self._before = self.values
         if self._first is not None and not _finite(self._first):
             self._first, self._loss = None, 0.0  # nothing to compare with yet
-        return Verdict(self.values, changes(failed, self.values), True, "rolled back")
+        return Verdict(self.values, changes(failed, self.values), True, False, "rolled back")
 
     def _observe(self, seen: Seen, *, trouble: bool) -> Any:
         values = self.values.values()
-        intervened = self.values != self._before
         return self._observer.observe(
             Measurement(
                 hyperparameters={name: values[name] for name in self._known},
-                **asdict(seen),
-                intervened=intervened,
+                validation_loss=seen.validation_loss,
+                train_loss=seen.train_loss,
+                metric=seen.metric,
+                gradient_norm=seen.gradient_norm,
+                progress=seen.progress,
+                intervened=self.values != self._before,
                 trouble=trouble,
             )
         )
@@ -146,7 +180,7 @@ class Steering:
             "before": asdict(self._before),
             "first": self._first,
             "loss": self._loss,
-            "cooling": self._cooling,
+            "untrained": self._untrained,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -154,7 +188,8 @@ class Steering:
         self._observer.load_state(state["observer"])
         self.values = Hyperparameters(**state["values"])
         self._before = Hyperparameters(**state["before"])
-        self._first, self._loss, self._cooling = state["first"], state["loss"], state["cooling"]
+        self._first, self._loss = state["first"], state["loss"]
+        self._untrained = state["untrained"]
 
 
 def _finite(value: float) -> bool:

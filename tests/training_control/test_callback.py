@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steady_brain import always
 
 from nas_core.errors import RunError, UsageError
 from training_control import brain as brains
-from training_control.brain import Brain
-from training_control.controls import CONTROLS, ControlSet
-from training_control.observations import FEATURES
 from training_control.policy import FrozenPolicy
-from training_control.schema import control_schema
 
 keras = pytest.importorskip("keras")
 
@@ -26,18 +23,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(96, 4)).astype(np.float32)
 Y = (X[:, 0] + X[:, 1] > 0).astype(np.int32)
 ALL = ("learning_rate", "dropout", "weight_decay")
-
-
-def always(move: str, controls: tuple[str, ...] = ("learning_rate",)) -> Brain:
-    """A brain that makes the same move whatever it sees."""
-    chosen = ControlSet(controls)
-    bias = np.concatenate(
-        [[5.0 * (m == move) for m in CONTROLS[n].moves] for n in controls]
-    ).astype(np.float32)
-    policy = FrozenPolicy(
-        "categorical", chosen.sizes, ((np.zeros((len(FEATURES), len(bias)), np.float32), bias),)
-    )
-    return Brain("ppo", control_schema(chosen), policy.config(), policy.arrays())
 
 
 def model(rate: float = 0.01, dropout: float = 0.3) -> Any:
@@ -125,7 +110,7 @@ def test_goes_back_when_validation_explodes(value: float) -> None:
     assert [entry.event for entry in controller.log] == [
         "kept",
         "rolled back",
-        "cooling down",
+        "kept",
         "kept",
     ]
     for before, after in zip(seen[0], seen[1], strict=True):
@@ -141,6 +126,109 @@ def test_nan_in_the_first_epoch_goes_back_to_the_start() -> None:
     fit(net, Spoiler(0, float("nan")), LearnedController(always("keep"), verbose=False), epochs=1)
     for before, after in zip(start, net.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+FAR_TOO_HIGH = 10.0  # the first step leaves nothing that could be learned from
+
+
+def events(net: Any, controller: LearnedController, **options: Any) -> list[str]:
+    fit(net, controller, epochs=6, **options)
+    return [entry.event for entry in controller.log]
+
+
+def test_a_rate_far_too_high_is_cut_from_the_first_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = prepare(model(FAR_TOO_HIGH))
+    first = net.get_weights()
+    controller = LearnedController(
+        always("x0.5"), csv=tmp_path / "log.csv", log_dir=tmp_path / "board"
+    )
+    seen: list[tuple[list[np.ndarray], list[np.ndarray], bool]] = []
+
+    def look(epoch: int, logs: Any) -> None:
+        optimizer = [keras.ops.convert_to_numpy(v) for v in net.optimizer.variables]
+        seen.append((net.get_weights(), optimizer, controller._fresh is None))
+
+    fit(net, controller, keras.callbacks.LambdaCallback(on_epoch_end=look), epochs=6)
+    assert [entry.event for entry in controller.log] == ["begun again"] + ["changed"] * 5
+    for before, after in zip(first, seen[0][0], strict=True):
+        np.testing.assert_array_equal(before, after)
+    steps, rate, *moments = seen[0][1]
+    assert (int(steps), float(rate)) == (0, pytest.approx(0.1))
+    assert all((moment == 0.0).all() for moment in moments)
+    assert [dropped for *_, dropped in seen[:2]] == [False, True]  # a quarter is over after two
+    assert any((one != two).any() for one, two in zip(seen[0][0], seen[1][0], strict=True))
+    assert controller.log[-1].validation_loss < 0.6  # it learns
+    assert "begun again: learning_rate 10 -> 0.1" in capsys.readouterr().out
+    assert (tmp_path / "log.csv").read_text().splitlines()[1].startswith("1,3,begun again,")
+    (board,) = (tmp_path / "board").iterdir()
+    assert b"controller/begun_again" in board.read_bytes()
+
+
+@pytest.mark.slow
+def test_not_where_something_is_learned_or_nothing_is_cut() -> None:
+    assert events(model(0.1), LearnedController(always("x0.5"), verbose=False)) == ["changed"] * 6
+    keeps = LearnedController(always("keep"), verbose=False)
+    assert events(model(0.001), keeps) == ["kept"] * 6
+
+
+@pytest.mark.slow
+def test_not_after_a_quarter_of_the_epochs() -> None:
+    controller = LearnedController(always("x0.5"), verbose=False)
+    fit(model(FAR_TOO_HIGH), controller, epochs=4)
+    assert [entry.event for entry in controller.log] == ["changed"] * 4
+
+
+@pytest.mark.slow
+def test_not_where_first_weights_or_first_loss_are_not_known() -> None:
+    def controller(**options: Any) -> LearnedController:
+        return LearnedController(always("x0.5"), verbose=False, **options)
+
+    assert "begun again" in events(model(FAR_TOO_HIGH), controller())
+    assert "begun again" not in events(model(FAR_TOO_HIGH), controller(monitor="loss"))
+    assert "begun again" not in events(model(FAR_TOO_HIGH), controller(), initial_epoch=1)
+    several = model(FAR_TOO_HIGH)
+    several.compile(several.optimizer, several.loss, steps_per_execution=2)
+    assert "begun again" not in events(several, controller())
+    trained = model(0.01)
+    fit(trained, epochs=1)
+    trained.optimizer.learning_rate = FAR_TOO_HIGH
+    assert "begun again" not in events(trained, controller())
+    unbuilt = keras.Sequential([keras.layers.Dense(8, "relu"), keras.layers.Dense(2)])
+    unbuilt.compile(keras.optimizers.Adam(FAR_TOO_HIGH), several.loss)
+    assert "begun again" not in events(unbuilt, controller())
+
+
+@pytest.mark.slow
+def test_not_after_a_resume() -> None:
+    state = LearnedController(always("x0.5"), verbose=False)
+    fit(model(FAR_TOO_HIGH), state, epochs=1)
+    again = LearnedController(always("x0.5"), verbose=False)
+    again.load_state(json.loads(json.dumps(state.state(), allow_nan=False)))
+    assert "begun again" not in events(model(FAR_TOO_HIGH), again)
+
+
+@pytest.mark.slow
+def test_the_loss_before_training_is_that_of_the_first_batch() -> None:
+    net = model(0.01, dropout=0.0)
+    expected = net.evaluate(X[:32], Y[:32], verbose=0)[0]
+    controller = LearnedController(always("keep"), verbose=False)
+    fit(net, controller, epochs=1, shuffle=False)
+    assert controller._steering is not None
+    assert controller._steering.state()["untrained"] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_between_validations_nothing_begins_again_or_is_rolled_back_twice() -> None:
+    controller = LearnedController(always("x0.5"), every=1, verbose=False)
+    assert events(model(FAR_TOO_HIGH), controller)[:5] == ["begun again", *["changed"] * 4]
+    spoiled = LearnedController(always("keep"), every=1, verbose=False)
+    fit(model(), Spoiler(0, float("nan")), spoiled, epochs=2)
+    assert [entry.event for entry in spoiled.log] == ["rolled back", "kept"]
+    spoiled = LearnedController(always("keep"), every=1, verbose=False)
+    fit(model(), Spoiler(1, 50.0), spoiled, epochs=3)
+    assert [entry.event for entry in spoiled.log].count("rolled back") == 1
 
 
 @pytest.mark.slow
