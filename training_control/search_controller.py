@@ -31,7 +31,7 @@ class SearchController:
             values = replace(values, optimizer=optimizer)
         self._steering = Steering(open_brain(brain), values, KNOWN[:1], known)
         self._log: list[dict[str, Any]] = []
-        self._off = False
+        self._off = self._begins_again = False
 
     @property
     def rate(self) -> float:
@@ -43,8 +43,18 @@ class SearchController:
         """What it has done, oldest first; epochs in which it kept everything are left out."""
         return [dict(entry) for entry in self._log]
 
+    @property
+    def begins_again(self) -> bool:
+        """Whether the next epoch is to start from the first weights."""
+        return self._begins_again
+
+    def begin(self, loss: float) -> None:
+        """Take in the validation loss before training."""
+        self._steering.begin(loss)
+
     def see(self, epoch: Epoch, number: int, epochs: int) -> bool:
         """Take in an epoch; return whether the weights are to go back."""
+        self._begins_again = False
         if self._off:
             return False
         loss = epoch.val_loss if math.isfinite(epoch.loss) else math.inf
@@ -55,6 +65,7 @@ class SearchController:
             self._off = True
             self._note(number, f"off: {type(error).__name__}: {error}"[:200])
             return False
+        self._begins_again = verdict.begin_again
         if verdict.changed:
             self._note(number, verdict.reason)
         return verdict.roll_back
@@ -64,9 +75,15 @@ class SearchController:
 
     def state(self) -> dict[str, Any]:
         """Return JSON values for a checkpoint."""
-        return {"steering": self._steering.state(), "log": self._log, "off": self._off}
+        return {
+            "steering": self._steering.state(),
+            "log": self._log,
+            "off": self._off,
+            "begins_again": self._begins_again,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from `state`'s values."""
         self._steering.load_state(state["steering"])
         self._log, self._off = list(state["log"]), state["off"]
+        self._begins_again = state["begins_again"]

@@ -13,7 +13,8 @@ EVENTS_SHOWN = 30  # of one training
 
 NOTE = (
     "The learning rate was decided after each epoch by a trained agent, in place of a schedule. An "
-    "epoch whose validation loss rose above 1.5 times the one before was taken back."
+    "epoch whose validation loss rose above 1.5 times the one before was taken back; a cut "
+    "of the rate early in a training that had learned nothing brought the first weights back."
 )
 
 

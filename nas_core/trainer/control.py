@@ -21,6 +21,7 @@ class Controller(Protocol):
         rate: Learning rate of the next epoch.
         interventions: What it has done: JSON values with ``epoch``, ``event`` and
             ``learning_rate``.
+        begins_again: Whether the next epoch is to start from the first weights.
     """
 
     @property
@@ -30,6 +31,13 @@ class Controller(Protocol):
     @property
     def interventions(self) -> list[dict[str, Any]]:
         """See above."""
+
+    @property
+    def begins_again(self) -> bool:
+        """See above."""
+
+    def begin(self, loss: float) -> None:
+        """Take in the validation loss before training, which may not be finite."""
 
     def see(self, epoch: Epoch, number: int, epochs: int) -> bool:
         """Take in an epoch and decide on the next.

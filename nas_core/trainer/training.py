@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -50,6 +51,7 @@ class _Standing:
     Attributes:
         model: What is trained.
         loop: What trains it.
+        fresh: Attempt -> the untrained model that it starts with.
         best: Remembers the best epoch; None where nobody asks for it.
         rng: Decides the order and the augmentation of images.
         batch: Images per step.
@@ -63,6 +65,7 @@ class _Standing:
 
     model: keras.Model
     loop: Loop
+    fresh: Callable[[int], keras.Model]
     best: "_Best | None"
     rng: np.random.Generator
     batch: int
@@ -105,6 +108,11 @@ class _Standing:
         if self.controller is not None:
             self.before = arrays["model before"], arrays["loop before"]
             self.controller.load_state(state["controller"])
+
+    def begin_again(self) -> None:
+        """Set the first weights of this attempt and forget the optimizer's moments."""
+        self.model.set_weights(self.fresh(self.attempt).get_weights())
+        self.loop.restart()
 
     def go_back(self, variables: Weights, loop: Weights) -> None:
         """Set the model's variables and what the optimizer remembers."""
@@ -162,10 +170,11 @@ def train(
     """
     size = min(recipe.batch_size if batch is None else batch, len(pixels.train.labels))
     steps = len(pixels.train.labels) // size * recipe.epochs
-    model = _fresh(build, steps, seed, 0)
+    fresh = partial(_fresh, build, steps, seed)
+    model = fresh(0)
     loop = make_loop(model, pixels, recipe, size)
     best = _Best(model) if keep_best and recipe.score == "best" else None
-    standing = _Standing(model, loop, best, generator(seed, "images", 0), size)
+    standing = _Standing(model, loop, fresh, best, generator(seed, "images", 0), size)
     rates = ladder_rates(recipe)
     found = None if checkpoints is None else checkpoints.load()
     attempt = 0 if found is None else found.state["attempt"]
@@ -179,8 +188,7 @@ def train(
                 f"never better than random, at {len(rates)} learning rates down to {rates[-1]:.3g}"
             )
             return model, Outcome((), len(rates), rates[-1], problem)
-        model.set_weights(_fresh(build, steps, seed, standing.attempt).get_weights())
-        loop.restart()
+        standing.begin_again()
         standing.rng, standing.curve = generator(seed, "images", standing.attempt), []
         standing.parts = []
         standing.controller = _controller(recipe, rates[standing.attempt])
@@ -243,12 +251,17 @@ def _next_epoch(
 ) -> Epoch:
     """Train an epoch at the schedule's rate, or at the controller's, which may take it back.
 
-    What is then recorded of it is the validation of the weights that are kept.
+    What is then recorded of it is the validation of the weights that are kept. An epoch after which
+    the training begins again is recorded as it went: its weights stay until the next one starts.
     """
     controller = standing.controller
     if controller is None:
         return _epoch(standing, pixels, recipe, rate_at(recipe, epoch, start), checkpoints)
     if not standing.parts:  # else it goes on in the middle, and knows how the epoch began
+        if epoch == 0:
+            controller.begin(standing.loop.validate()[0])
+        elif controller.begins_again:
+            standing.begin_again()
         standing.before = _values(standing.model), standing.loop.state()
     finished = _epoch(standing, pixels, recipe, controller.rate, checkpoints)
     if not controller.see(finished, epoch + 1, recipe.epochs):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from steady_brain import always
 from tiny_data import write_tiny
 
 from nas_core.cli.progress import SearchProgress
@@ -15,6 +16,7 @@ from nas_core.trainer.base import Job, Status
 from nas_core.trainer.fit_loop import FitLoop
 from nas_core.trainer.keras_trainer import KerasTrainer
 from nas_core.trainer.recipe import Recipe
+from training_control import brain as brains
 
 pytestmark = pytest.mark.slow
 # Everything that draws or remembers: augmentation, dropout, batch statistics, moments, schedule.
@@ -162,6 +164,17 @@ def test_a_controlled_training(tiny, tmp_path, monkeypatch, steps):
     monkeypatch.setattr(training, "PART_STEPS", steps)
     recipe = replace(RECIPE, epochs=6, learning_rate=0.3, controller="default")
     check_interrupted(tiny, recipe, CHAIN, tmp_path, saves=[2, 3])
+
+
+@pytest.mark.parametrize("steps", [training.PART_STEPS, 3])
+def test_a_controlled_training_that_begins_again(tiny, tmp_path, monkeypatch, steps):
+    """Killed after the epoch that has decided so, and after the one that begins again."""
+    monkeypatch.setattr(training, "PART_STEPS", steps)
+    brains.save(tmp_path / "brain", always("x0.5"))
+    recipe = replace(RECIPE, epochs=6, learning_rate=10.0, controller=str(tmp_path / "brain"))
+    whole = check_interrupted(tiny, recipe, CHAIN, tmp_path, saves=[1, 1, 1, 1])
+    events = whole.details["controller"]["interventions"]
+    assert events[0] == {"epoch": 1, "event": "begun again", "learning_rate": 0.1}
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(tiny, tmp_path, capsys):

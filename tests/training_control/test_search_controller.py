@@ -4,10 +4,12 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import nas
+from steady_brain import always
 from tiny_data import write_tiny
 
 from nas_core.datasets import DatasetInfo
@@ -17,12 +19,9 @@ from nas_core.trainer.base import Epoch, Job, Result, Status
 from nas_core.trainer.control import open_controller
 from nas_core.trainer.keras_trainer import KerasTrainer
 from nas_core.trainer.recipe import Recipe
+from nas_core.trainer.tf_loop import TensorFlowLoop
 from training_control import brain as brains
-from training_control.brain import Brain
-from training_control.controls import RATE_MOVES, ControlSet
-from training_control.observations import FEATURES
 from training_control.policy import FrozenPolicy
-from training_control.schema import control_schema
 from training_control.search_controller import SearchController
 
 SPEC = ChainSpec.from_text("[C(4,3,1), P(2,2), FC(8), SM(3)]")
@@ -37,12 +36,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> DatasetInfo:
 
 
 def saved(folder: Path, move: str) -> str:
-    controls = ControlSet()
-    bias = np.array([5.0 * (name == move) for name in RATE_MOVES], np.float32)
-    policy = FrozenPolicy(
-        "categorical", controls.sizes, ((np.zeros((len(FEATURES), 5), np.float32), bias),)
-    )
-    brains.save(folder, Brain("ppo", control_schema(controls), policy.config(), policy.arrays()))
+    brains.save(folder, always(move))
     return str(folder)
 
 
@@ -78,6 +72,44 @@ def test_epochs_that_explode_are_taken_back(tiny: DatasetInfo, tmp_path: Path) -
     assert all(math.isfinite(epoch.val_loss) for epoch in result.curve)
     events = (result.details or {})["controller"]["interventions"]
     assert events[0] == {"epoch": 1, "event": "rolled back", "learning_rate": 0.1}
+
+
+@pytest.mark.slow
+def test_a_child_whose_rate_was_far_too_high_begins_again(
+    tiny: DatasetInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[np.ndarray]] = []
+    train = TensorFlowLoop.train_epoch
+
+    def watched(loop: TensorFlowLoop, *given: Any) -> tuple[float, float]:
+        begun.append([w.numpy() for w in loop._weights] + loop.state())
+        return train(loop, *given)
+
+    monkeypatch.setattr(TensorFlowLoop, "train_epoch", watched)
+    high = replace(RECIPE, epochs=6, learning_rate=10.0, controller=saved(tmp_path, "x0.5"))
+    result = score(tiny, high)
+    assert result.status is Status.OK, result.message
+    told = (result.details or {})["controller"]["interventions"]
+    assert [entry["event"] for entry in told] == ["begun again"] + ["changed"] * 5
+    assert told[0]["learning_rate"] == 0.1
+    for one, two in zip(begun[0], begun[1], strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert any((one != two).any() for one, two in zip(begun[1], begun[2], strict=True))
+
+
+def test_it_begins_again_only_where_it_knows_the_loss_before_training(tmp_path: Path) -> None:
+    brain = saved(tmp_path, "x0.5")
+    epoch = Epoch(1.0, 0.1, 0.95, 0.1, 0.01)
+    for loss, again in ((1.0, True), (2.0, False), (math.nan, False)):
+        controller = SearchController(brain, 0.01, "adam")
+        controller.begin(loss)
+        assert controller.see(epoch, 1, 6) is False
+        assert controller.begins_again is again
+        other = SearchController(brain, 0.01, "adam")
+        other.load_state(json.loads(json.dumps(controller.state(), allow_nan=False)))
+        assert other.begins_again is again
+        assert other.see(epoch, 2, 6) is False
+        assert not other.begins_again  # a third is over
 
 
 def test_continues_from_its_state(tmp_path: Path) -> None:
