@@ -44,6 +44,7 @@ class AgentConfig:
         train_every: DQN: decisions of each environment between two rounds of gradient steps.
         gradient_steps: DQN: in a round.
         target_every: DQN: decisions between two copies of the network to the target.
+        lookahead: DQN: rewards that are summed before the network's own estimate stands in.
     """
 
     learning_rate: float = 3e-4
@@ -62,6 +63,7 @@ class AgentConfig:
     train_every: int = 4
     gradient_steps: int = 1
     target_every: int = 500
+    lookahead: int = 1
 
 
 PPO = AgentConfig()
@@ -242,6 +244,7 @@ def _dqn(stable: Any, vector: Any, config: AgentConfig) -> Any:
         train_freq=config.train_every,
         gradient_steps=config.gradient_steps,
         target_update_interval=config.target_every,
+        n_steps=config.lookahead,
         policy_kwargs={"net_arch": list(config.hidden)},
         device="cpu",
     )

@@ -201,3 +201,23 @@ class LiveStack(keras.layers.Layer):
                 f"expected 1 to {self.max_layers} layers of 1 to {self.max_units} units, received "
                 f"{layers} of {units}: build the model's stack with more room"
             )
+
+
+def trimmed(model: keras.Model, depth: int, width: int) -> keras.Model:
+    """Return the same network, untrained, whose stacks have room for one depth and width only.
+
+    Units and layers that are off cost as much time as those that are on.
+
+    Args:
+        model: Built; returned as it is if it has no `LiveStack`.
+        depth: Hidden layers of each stack, at least 1.
+        width: Their units, at least 1.
+    """
+    if not any(isinstance(layer, LiveStack) for layer in model._flatten_layers()):
+        return model
+
+    def copied(layer: Any) -> Any:
+        sizes = {"max_layers": depth, "max_units": width} if isinstance(layer, LiveStack) else {}
+        return type(layer).from_config({**layer.get_config(), **sizes})
+
+    return keras.models.clone_model(model, clone_function=copied)

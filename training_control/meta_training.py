@@ -56,7 +56,8 @@ CONFIGS: dict[str, AgentConfig] = {
         epsilon_steps=200_000,
         batch_size=256,
         buffer_size=200_000,
-        target_every=100,
+        target_every=12_800,  # 800 gradient steps
+        lookahead=8,
     ),
 }
 # What differs on real trainings, of which there are few.

@@ -85,9 +85,10 @@ class SimulatedTrainings:
         self._fresh = self._networks.weights.copy()
         self._observers, self._rewarder = Observers(count), Rewarder(np.ones(count))
         self._values = {name: np.zeros(count) for name in TURNED}
-        self._batch, self._loud, self._ratio = (np.zeros(count) for _ in range(3))
+        self._batch, self._loud, self._ratio, self._unit = (np.zeros(count) for _ in range(4))
+        self._untrained, self._untrained_score = np.zeros(count), np.zeros(count)
         self._first, self._now = np.zeros(count), np.zeros(count)
-        self._first_score, self._score = np.zeros(count), np.zeros(count)
+        self._score = np.zeros(count)
         self._available = np.zeros((count, len(TURNED)), bool)
         self._decisions, self._done, self._failures = (np.zeros(count, int) for _ in range(3))
         self._watched = np.zeros(count, bool)
@@ -108,16 +109,18 @@ class SimulatedTrainings:
             self._observers.restart(int(row), acting, hidden)
             self._available[row] = [name in acting for name in TURNED]
         self._decisions[rows] = rng.integers(DECISIONS[0], DECISIONS[1] + 1, count)
-        self._loud[rows], self._ratio[rows] = 10 ** rng.uniform(-0.7, 0.7, (2, count))
+        self._loud[rows], self._ratio[rows] = 10 ** rng.uniform(-1.0, 1.0, (2, count))
+        self._unit[rows] = 10 ** rng.uniform(-0.5, 0.5, count)
         self._done[rows] = self._failures[rows] = 0
         self._watched[rows] = rng.random(count) < WATCHED
         loss, score = networks.evaluate()
+        self._untrained[rows], self._untrained_score[rows] = loss, score
         for part in self._progress:
             part[rows] = np.nan
         unseen = np.flatnonzero(~self._watched[rows])
         loss[unseen], score[unseen] = self._train_unseen(rows[unseen], loss[unseen], score[unseen])
         self._first[rows] = self._now[rows] = loss
-        self._first_score[rows] = self._score[rows] = score
+        self._score[rows] = score
         self._rewarder.restart(rows, loss)
 
     def _draw_values(self, rows: np.ndarray) -> None:
@@ -185,13 +188,13 @@ class SimulatedTrainings:
     def _start_afresh(self, cut: np.ndarray) -> None:
         """Give the first weights to trainings that have learned nothing and whose rate falls."""
         share = self._done / self._decisions
-        afresh = self._watched & starts_afresh(cut, share, self._first, self._now)
+        afresh = (self._done > 0) & starts_afresh(cut, share, self._untrained, self._now)
         networks = self._networks
         networks.weights[afresh] = self._fresh[afresh]
         networks.first[afresh] = networks.second[afresh] = 0.0
         networks.taken[afresh] = 0
-        self._now = np.where(afresh, self._first, self._now)
-        self._score = np.where(afresh, self._first_score, self._score)
+        self._now = np.where(afresh, self._untrained, self._now)
+        self._score = np.where(afresh, self._untrained_score, self._score)
 
     def _judge(self, before: dict[str, np.ndarray], snapshot: Any) -> np.ndarray:
         """Evaluate, take back what went wrong; return where it did, bool [N]."""
@@ -220,8 +223,8 @@ class SimulatedTrainings:
                 **self._values,
                 "optimizer": self._networks.optimizer.astype(float),
                 "batch_size": self._batch,
-                "train_loss": loss,
-                "validation_loss": self._now,
+                "train_loss": loss * self._unit,
+                "validation_loss": self._now * self._unit,
                 "metric": self._score,
                 "gradient_norm": norm * self._loud,
                 "update_ratio": ratio * self._ratio,

@@ -26,6 +26,7 @@ BENT = 0.3  # share of networks with tanh in place of ReLU
 FRAGILE = 0.6  # share of the others that die at high rates
 SHAPES = ((INPUTS, UNITS), (1, UNITS), (UNITS, UNITS), (1, UNITS), (UNITS, CLASSES), (1, CLASSES))
 DEAD = -3.0  # bias of a unit that is off
+OVERSHOOT = np.float32(2.0)  # factor of a dying network's kernels one step before
 ENDS = tuple(int(n) for n in np.cumsum([rows * columns for rows, columns in SHAPES]))
 WEIGHTS = ENDS[-1]
 IS_KERNEL = np.concatenate([np.full(r * c, r > 1) for r, c in SHAPES]).astype(np.float32)
@@ -100,13 +101,14 @@ class Networks:
             the weights.
         """
         sums = np.zeros((3, len(rate)))
-        self._die(rate > self.limit)
+        killed = rate > self.limit
         scale = (rate[:, None] * np.where(IS_KERNEL > 0, self.reach[:, None], 1.0)).astype(
             np.float32
         )
         kept = (1.0 - dropout).astype(np.float32)[:, None, None]
         with np.errstate(all="ignore"):
-            for _ in range(steps):
+            for step in range(steps):
+                self._perish(killed, steps // 2 - step)
                 loss, gradient = self._gradient(rng, kept)
                 update = self._update(gradient, scale, decay.astype(np.float32)[:, None])
                 norm = _norm(self.weights)
@@ -114,9 +116,18 @@ class Networks:
                 sums += loss, _norm(gradient), _norm(update) / (norm + EPSILON)
         return tuple(sums / steps)
 
-    def _die(self, rows: np.ndarray) -> None:
-        """Switch all units of some networks off, bool [N]: only the last biases go on learning."""
-        self.weights[rows, : ENDS[3]] = np.where(IS_KERNEL[: ENDS[3]] > 0, 0.0, DEAD)
+    def _perish(self, rows: np.ndarray, left: int) -> None:
+        """Let some networks, bool [N], overshoot one step before their end, then switch all units
+        off for good: only the last biases go on learning.
+
+        Args:
+            rows: Which.
+            left: Steps until the end.
+        """
+        if left == 1:
+            self.weights[rows] *= np.where(IS_KERNEL > 0, OVERSHOOT, 1.0)
+        if left == 0:
+            self.weights[rows, : ENDS[3]] = np.where(IS_KERNEL[: ENDS[3]] > 0, 0.0, DEAD)
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray]:
         """Return loss and score (accuracy, or R squared but at least 0) on validation, [N]."""

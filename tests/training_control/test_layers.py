@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nas_core.errors import UsageError
-from training_control.layers import LiveDropout, LiveStack
+from training_control.layers import LiveDropout, LiveStack, trimmed
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 5)).astype(np.float32)
@@ -83,3 +83,22 @@ def test_models_with_live_layers_are_saved_with_their_switches(tmp_path, stack):
     again = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(again(X), model(X), rtol=1e-6)
     assert (again.layers[-1].depth, again.layers[-1].width) == (3, 7)
+
+
+def test_a_trimmed_model_computes_the_same_with_the_weights_that_are_on():
+    inputs = keras.Input((6,))
+    roomy = keras.Model(inputs, LiveStack(3, 4, 32)(keras.layers.Dense(5)(inputs)))
+    roomy.layers[-1].restart(2, 8, np.random.default_rng(0))
+    slim = trimmed(roomy, 2, 8)
+    stack, small = roomy.layers[-1], slim.layers[-1]
+    assert (small.depth, small.width) == (2, 8) and roomy.layers[-1].max_units == 32
+    slim.layers[1].set_weights(roomy.layers[1].get_weights())
+    for mine, theirs in zip(small.kernels, (*stack.kernels[:2], stack.kernels[-1]), strict=True):
+        mine.assign(keras.ops.convert_to_numpy(theirs)[: mine.shape[0], : mine.shape[1]])
+    x = np.random.default_rng(1).normal(size=(7, 6)).astype(np.float32)
+    np.testing.assert_allclose(slim(x), roomy(x), rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_without_a_stack_is_not_trimmed():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert trimmed(model, 1, 1) is model

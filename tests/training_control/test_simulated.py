@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from training_control.meta_training import CONTROLLED, simulated_gains
+from training_control.observations import FEATURES
 from training_control.policy import FrozenPolicy
 from training_control.simulated import DECISIONS, SimulatedTrainings
 from training_control.steering import open_brain
@@ -51,7 +52,6 @@ def test_what_blows_up_is_taken_back_and_the_rate_halved() -> None:
         trainings.step(np.tile(KEEP, (16, 1)))
     trainings._values["learning_rate"][:] = 0.1
     trainings._networks.reach[:] = 1e4
-    trainings._watched[:] = False
     before, losses = trainings._networks.weights.copy(), trainings._now.copy()
     told = trainings.step(np.tile(KEEP, (16, 1)))
     back = trainings._values["learning_rate"] == 0.05
@@ -63,18 +63,25 @@ def test_what_blows_up_is_taken_back_and_the_rate_halved() -> None:
 
 def test_a_rate_that_ruined_the_weights_starts_afresh_when_it_is_cut() -> None:
     trainings = started(64)
-    trainings._watched[:] = True
+    assert 30 < trainings._watched.sum() < 60  # seen before their first interval, or not
     trainings._decisions[:] = 20
     trainings._values["learning_rate"][:] = 0.1
-    trainings._done[:], trainings._now[:] = 1, trainings._first
+    trainings._done[:], trainings._now[:] = 1, trainings._untrained
     trainings._networks.weights += 1.0
     trainings._start_afresh(np.arange(64) % 2 == 0)
     same = (trainings._networks.weights == trainings._fresh).all(1)
     np.testing.assert_array_equal(same, np.arange(64) % 2 == 0)
-    trainings._now = 0.5 * trainings._first  # something is learned: nothing goes back
+    trainings._now = 0.5 * trainings._untrained  # something is learned: nothing goes back
     trainings._networks.weights += 1.0
     trainings._start_afresh(np.ones(64, bool))
     assert not (trainings._networks.weights == trainings._fresh).all(1).any()
+
+
+def test_losses_are_shown_in_a_unit_of_their_own() -> None:
+    trainings = SimulatedTrainings(CONTROLLED, 64)
+    shown = trainings.reset(2)[:, FEATURES.index("validation_loss")]
+    np.testing.assert_allclose(shown, np.log(trainings._now * trainings._unit), rtol=1e-4)
+    assert trainings._unit.min() < 0.5 and trainings._unit.max() > 2.0
 
 
 def test_useful_rates_and_a_decay_pay() -> None:

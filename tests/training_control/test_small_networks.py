@@ -92,7 +92,7 @@ def test_problems_have_targets_that_can_be_learned() -> None:
     assert (problems.count >= 60).all() and (problems.count <= problems.examples.shape[1]).all()
 
 
-def test_above_its_limit_a_network_dies_quietly_for_good() -> None:
+def test_above_its_limit_a_network_dies_for_good_and_no_rise_is_left_to_see() -> None:
     networks, rng = draw_networks(np.random.default_rng(4), 64), np.random.default_rng(0)
     fragile = np.isfinite(networks.limit)
     assert 12 < fragile.sum() < 44 and not (fragile & networks.bent).any()
@@ -100,8 +100,9 @@ def test_above_its_limit_a_network_dies_quietly_for_good() -> None:
     useful = 5e-3 / networks.reach
     high = np.where(fragile, 1.1 * networks.limit, useful)
     none, tiny = np.zeros(64), np.full(64, 1e-6)
-    networks.train(rng, 6, high, none, tiny)
+    seen, _, _ = networks.train(rng, 6, high, none, tiny)
     dead, _ = networks.evaluate()
+    assert np.quantile((seen / first)[fragile], 0.75) > 1.1  # the step before the end shows
     assert (dead[fragile] < 1.5 * first[fragile]).all()  # nothing that would be rolled back
     networks.train(rng, 200, useful, none, tiny)
     later, _ = networks.evaluate()

@@ -14,6 +14,7 @@ from training_control.brain import Brain
 from training_control.comparison.records import Parameters
 from training_control.comparison.training import Budget, Choose, Outcome, scheduled, steered
 from training_control.controls import ControlSet, Hyperparameters
+from training_control.data import TrainingData
 from training_control.policy import FrozenPolicy
 from training_control.schedules import SCHEDULES, Options, get_schedule
 from training_control.schema import controls_of
@@ -29,15 +30,18 @@ WARM_UP = 0.05  # share of the steps over which ScheduleFreeAdamW's rate rises
 class Bench:
     """A task with its sessions, each made when it is first used and then used again."""
 
-    def __init__(self, task: Task, optimizers: Sequence[str], decisions: int) -> None:
+    def __init__(
+        self, task: Task, optimizers: Sequence[str], decisions: int, resized: bool = True
+    ) -> None:
         """Take a task.
 
         Args:
             task: What is trained.
             optimizers: Those that an agent may switch to; the task's own is always among them.
             decisions: Intervals of a training.
+            resized: Whether an agent changes depth or width; else there is no room for it.
         """
-        self.task, self.decisions = task, decisions
+        self.task, self.decisions, self._resized = task, decisions, resized
         self._optimizers = tuple(dict.fromkeys((task.start.optimizer, *optimizers)))
 
     @functools.cached_property
@@ -45,7 +49,17 @@ class Bench:
         """The session with the task's optimizer."""
         from training_control.env import open_session
 
-        return open_session(self.task, self._optimizers)
+        return open_session(replace(self.task, build=self._build), self._optimizers)
+
+    def _build(self, data: TrainingData) -> Any:
+        """Build the network; where nothing resizes it, without room that would only cost time."""
+        from training_control.layers import trimmed
+
+        task = self.task
+        model = task.build(data)
+        if self._resized or task.pretrained:  # what was read would be lost
+            return model
+        return trimmed(model, task.start.layers, task.start.units)
 
     @functools.cached_property
     def schedule_free(self) -> "Session":
@@ -55,7 +69,7 @@ class Bench:
         data = self.task.load()
         steps = self.task.epochs * len(data.train) / self.task.start.batch_size
         session = ScheduleFreeSession(
-            self.task.build(data),
+            self._build(data),
             data,
             pretrained=self.task.pretrained,
             warm_up_steps=max(self.task.warm_up_steps, round(WARM_UP * steps)),

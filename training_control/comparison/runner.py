@@ -30,7 +30,7 @@ from training_control.comparison.tuning import (
     first_candidates,
     next_candidates,
 )
-from training_control.controls import ControlSet
+from training_control.controls import OPTIMIZERS, ControlSet
 from training_control.metrics import Evaluation
 from training_control.tasks.base import Task
 
@@ -99,7 +99,9 @@ class Comparison:
         self._methods = [known[name] for name in protocol.baselines]
         self._methods += [agent_method(agent) for agent in agents]
         self._replayed = [agent.name for agent in agents if agent.meta_training]
-        self._optimizers = _optimizers(agents)
+        turned = union(agents).names
+        self._optimizers = OPTIMIZERS if "optimizer" in turned else ()
+        self._resized = "layers" in turned or "units" in turned
         self._done = 0
 
     @property
@@ -145,7 +147,7 @@ class Comparison:
         digests = [data_digest(task.load()) for task in tasks]
         decisions = self._protocol.decisions
         return [
-            Desk(Bench(task, self._optimizers, decisions), digest)
+            Desk(Bench(task, self._optimizers, decisions, self._resized), digest)
             for task, digest in zip(tasks, digests, strict=True)
         ]
 
@@ -287,10 +289,3 @@ def recorded(request: Request, task: Task, decisions: int, outcome: Outcome) -> 
         rollbacks=sum(outcome.rolled_back),
         crashed=outcome.crashed,
     )
-
-
-def _optimizers(agents: Sequence[Agent]) -> tuple[str, ...]:
-    from training_control.controls import OPTIMIZERS
-
-    turned = any("optimizer" in agent.controls.names for agent in agents)
-    return OPTIMIZERS if turned else ()

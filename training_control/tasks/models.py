@@ -18,6 +18,7 @@ Build = Callable[[TrainingData], keras.Model]
 LIVE_LAYERS = 4
 VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)  # 0: pool
 RESNET18 = (64, 128, 256, 512)
+UNROLLED = 40  # words up to which a recurrent layer is traced without a loop, which costs half
 SMALL_IMAGE = 40  # pixels up to which ResNet-18 keeps its resolution at the start, as for CIFAR
 
 
@@ -131,7 +132,8 @@ def bilstm(
     """
     inputs = keras.Input(data.train.inputs.shape[1:], dtype="int32")
     x = layers.Embedding(data.vocabulary, embedding)(inputs)
-    x = layers.Bidirectional(layers.LSTM(recurrent))(x)
+    unroll = inputs.shape[1] <= UNROLLED
+    x = layers.Bidirectional(layers.LSTM(recurrent, unroll=unroll))(x)
     return keras.Model(inputs, LiveStack(_outputs(data), LIVE_LAYERS, units)(x))
 
 
