@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nas_core.cli.app import app
+from nas_core.cli.output import check_writable
 
 
 def nas(*arguments: str):
@@ -65,6 +66,22 @@ def test_tasks_are_listed_for_people_and_machines():
         (("compare", "--tasks", "leaves", "--preset", "slow"), "expected a preset among quick"),
         (("compare", "--tasks", "leaves", "--baselines", "fixed"), "expected baselines among"),
         (("compare", "--tasks", "leaves", "--agents", "sac"), "expected agents among default"),
+        (
+            ("compare", "--tasks", "leaves", "--agents", "default,default"),
+            "expected agents with names of their own",
+        ),
+        (
+            ("compare", "--tasks", "leaves", "--agents", "a=x,a=y"),
+            "expected agents with names of their own",
+        ),
+        (
+            ("compare", "--tasks", "leaves", "--data", "leaves=x,leaves=y"),
+            "expected each name of --data once",
+        ),
+        (
+            ("compare", "--tasks", "generated-tables", "--json", "/dev/null/x.json"),
+            "expected --json as a file to write",
+        ),
         (("train", "--out", "x", "--agent", "sac"), "expected an agent among ppo, dqn"),
         (("train", "--out", "x", "--problems", "0"), "expected --problems of 1 or more"),
     ],
@@ -75,6 +92,15 @@ def test_bad_input_is_one_line(arguments, message):
     assert message in said.stderr
     assert len(said.stderr.strip().splitlines()) == 1
     assert "Traceback" not in said.output
+
+
+def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    said = nas("compare", "--tasks", "generated-tables", "--json", str(tmp_path / "file" / "f.json"),
+               "--out", str(tmp_path / "out"))  # fmt: skip
+    assert said.exit_code == 2
+    check_writable(tmp_path / "new" / "folder" / "f.json", "--json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.slow

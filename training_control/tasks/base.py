@@ -27,6 +27,7 @@ class Task:
         generated: Whether the examples are made by a program.
         pretrained: Layers that start with the weights they were built with.
         warm_up_steps: Steps over which the learning rate rises to its value.
+        model: The network as a user names it; "" for one of one's own.
 
     Raises:
         UsageError: On construction, for an unknown metric or a budget that is none.
@@ -42,6 +43,7 @@ class Task:
     generated: bool = False
     pretrained: tuple[str, ...] = ()
     warm_up_steps: int = 0
+    model: str = ""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:

@@ -1,5 +1,6 @@
 """Tasks by name: which data, which network, which metric."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -118,7 +119,7 @@ def make_task(
     sizes = chosen.sizes if examples is None else _sizes(examples)
     load = _loader(name, definition, source, network, replace(chosen, sizes=sizes), seed)
     task = Task(
-        name=name if model is None else f"{name}-{model.split(':')[0]}",
+        name=name if model is None else f"{name}-{_in_a_name(model)}",
         family=definition.family,
         load=lru_cache(maxsize=1)(load),
         build=_builder(network, chosen, name in GENERATED),
@@ -126,8 +127,14 @@ def make_task(
         epochs=chosen.epochs if epochs is None else epochs,
         start=chosen.start,
         generated=name in GENERATED,
+        model=network,
     )
     return _fine_tuned(task, network, sizes)
+
+
+def _in_a_name(model: str) -> str:
+    """Return the whole of a model's text, such that it can stand in a file's name."""
+    return re.sub(r"[^\w.]+", "-", model)
 
 
 def _model(definition: Definition, model: str | None) -> str:
