@@ -64,9 +64,15 @@ def make_brain(plan: Plan, out: Path, on_round: Callable[[Round], None]) -> Brai
         The frozen brain, with its score on meta-validation.
 
     Raises:
-        UsageError: The extra `control` is missing.
+        UsageError: The extra `control` is missing, or `out` is no folder.
         RunError: The folder holds something else.
     """
+    above = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UsageError(
+            f"expected a folder for the brain, received {out}, and {above} is a file: name "
+            "another with --out"
+        )
     learning = out / LEARNING
     clock = _Clock(out)
 
