@@ -53,6 +53,7 @@ def train(
     episodes: Annotated[int, typer.Option(help="Real trainings afterwards; 0 for none.")] = 0,
     problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 24,
     seed: Seed = 0,
+    preset: Annotated[str, typer.Option(help="The agent's settings: ours, or paper.")] = "ours",
     json: JsonFlag = False,
 ) -> None:
     """Meta-train a brain on many small trainings: simulated ones, then, if asked for, real ones.
@@ -65,7 +66,7 @@ def train(
     """
     from training_control.making import Plan, make_brain
 
-    plan = Plan(agent, simulated, episodes, problems, seed)
+    plan = Plan(agent, simulated, episodes, problems, seed, preset)
     _start_tensorflow()
     brain = make_brain(plan, out, _Rounds())
     score = 0.0 if brain.score is None else brain.score

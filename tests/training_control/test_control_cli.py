@@ -97,6 +97,7 @@ def test_tasks_are_listed_for_people_and_machines():
             "expected --json as a file to write",
         ),
         (("train", "--out", "x", "--agent", "sac"), "expected an agent among ppo, dqn"),
+        (("train", "--out", "x", "--preset", "quick"), "expected --preset ours or paper"),
         (("train", "--out", "x", "--problems", "0"), "expected --problems of 1 or more"),
     ],
 )

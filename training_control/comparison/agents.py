@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nas_core.errors import UsageError
 from training_control import brain as brains
@@ -14,7 +15,7 @@ from training_control.policy import FrozenPolicy
 from training_control.steering import BRAINS, open_brain
 
 UNTRAINED = "-untrained"
-SMALL = {"simulated": 393_216, "episodes": 0}  # minutes, where none is shipped
+SMALL: dict[str, Any] = {"simulated": 393_216, "episodes": 0}  # minutes, where none is shipped
 
 
 def find(
