@@ -13,6 +13,7 @@ from nas_core.plan import CUSTOM, Plan
 from nas_core.registry import agent_entry, build_space, space_entry
 from nas_core.space import SearchSpace
 from nas_core.trainer.base import Trainer
+from nas_core.trainer.control import check_controller
 from nas_core.trainer.recipe import QUICK, Recipe
 
 GIB = 1 << 30
@@ -151,9 +152,10 @@ def _trainer(plan: Plan, own: Own) -> tuple[Trainer, _Seen]:
 
     if plan.data is None:
         raise UsageError("expected a data set for real training: --data leaves, or a folder")
+    recipe = recipe_of(plan)
+    check_controller(recipe.controller, recipe.learning_rate, recipe.optimizer)
     info = resolve(plan.data, DATA_ROOT)
     check_kind(_kind(plan) or info.kind, info.kind, plan.data)
-    recipe = recipe_of(plan)
     check_recipe(info.kind, recipe)
     trainer = KerasTrainer(
         info.path.resolve(), recipe, data_fraction=plan.data_fraction, build=own.build

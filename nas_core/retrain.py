@@ -28,6 +28,7 @@ from nas_core.retraining.trainings import Training, plan_trainings, train_all
 from nas_core.spec import ChainSpec
 from nas_core.store import RunStore, TrialRow
 from nas_core.summary import ranked
+from nas_core.trainer.control import check_controller
 from nas_core.trainer.recipe import Recipe
 
 OUTCOME = "retrain.json"
@@ -170,7 +171,9 @@ def _final_recipe(plan: Plan, given: dict[str, Any], info: DatasetInfo) -> Recip
     changes = {name: value for name, value in given.items() if value is not None}
     if info.words is None:
         changes["image_size"] = recipe_of(plan).image_size
-    return KINDS[info.kind].final.changed(changes)
+    recipe = KINDS[info.kind].final.changed(changes)
+    check_controller(recipe.controller, recipe.learning_rate, recipe.optimizer)
+    return recipe
 
 
 def _data_name(plan: Plan, data: str | None) -> str:

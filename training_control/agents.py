@@ -68,7 +68,6 @@ class AgentConfig:
 
 PPO = AgentConfig()
 DQN = AgentConfig(learning_rate=5e-4, gamma=1.0, epsilon=1.0, epsilon_end=0.05)
-PUBLISHED = AgentConfig(learning_rate=1e-4, gamma=0.99, gae_lambda=0.95, entropy=0.0)
 
 
 class FixedEnd(gym.Wrapper[Any, Any, Any, Any]):

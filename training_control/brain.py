@@ -122,7 +122,9 @@ def restore_previous(folder: Path) -> None:
 
 def frozen(brain: Brain) -> Brain:
     """Return a brain without what learning goes on from: it only acts, and is small."""
-    kept = {key: value for key, value in brain.state.items() if key in ("counters", "scale")}
+    kept = {
+        key: value for key, value in brain.state.items() if key in ("config", "counters", "scale")
+    }
     if kept.get("scale") is not None:
         kept["scale"] = {**kept["scale"], "return": 0.0}  # no episode is under way
     return replace(brain, learner={}, state=kept)

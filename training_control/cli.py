@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas_core.cli.grouped import grouped
-from nas_core.cli.output import JsonFlag, command, number, print_json, say, table
+from nas_core.cli.output import (
+    JsonFlag,
+    check_writable,
+    command,
+    number,
+    print_json,
+    say,
+    table,
+)
 from nas_core.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +53,7 @@ def train(
     episodes: Annotated[int, typer.Option(help="Real trainings afterwards; 0 for none.")] = 0,
     problems: Annotated[int, typer.Option(help="Generated problems they are drawn from.")] = 24,
     seed: Seed = 0,
+    preset: Annotated[str, typer.Option(help="The agent's settings: ours, or paper.")] = "ours",
     json: JsonFlag = False,
 ) -> None:
     """Meta-train a brain on many small trainings: simulated ones, then, if asked for, real ones.
@@ -57,7 +66,7 @@ def train(
     """
     from training_control.making import Plan, make_brain
 
-    plan = Plan(agent, simulated, episodes, problems, seed)
+    plan = Plan(agent, simulated, episodes, problems, seed, preset)
     _start_tensorflow()
     brain = make_brain(plan, out, _Rounds())
     score = 0.0 if brain.score is None else brain.score
@@ -192,6 +201,8 @@ def compare(
     from training_control.comparison.runner import THREADS, Comparison
 
     wanted.protocol({}).make_tasks()  # what is wrong is said before an agent is trained
+    if json_file is not None:
+        check_writable(json_file, "--json")
     runtime.start(THREADS)
     everyone = wanted.everyone()
     settled = wanted.protocol({agent.name: agent.identity for agent in everyone})
@@ -259,10 +270,11 @@ def _brain(name: str) -> "Agent":
 
 
 def _agents(text: str) -> "list[Agent]":
-    from training_control.comparison.agents import find
+    from training_control.comparison.agents import check_apart, find
 
-    folders = dict(_pair(name, "--agents") for name in _names(text) if "=" in name)
     names = [name.split("=")[0] for name in _names(text)]
+    check_apart(names)
+    folders = dict(_pair(name, "--agents") for name in _names(text) if "=" in name)
     work = Path("runs") / "control-brains"
     return [find(name, folders, work, _Rounds()) for name in names]
 
@@ -274,6 +286,9 @@ def _names(text: str) -> list[str]:
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
     """Return NAME=FILE pairs, separated by commas or given several times."""
     found = [_pair(name, option) for text in given or [] for name in _names(text)]
+    names = [name for name, _ in found]
+    if len(set(names)) < len(names):
+        raise UsageError(f"expected each name of {option} once, received {', '.join(names)}")
     return dict(found)
 
 

@@ -15,7 +15,7 @@ from nas_core.files import read_json, write_json
 from training_control import brain as brains
 from training_control.agents import KINDS
 from training_control.brain import Brain
-from training_control.meta_training import Round, learn_real, learn_simulated
+from training_control.meta_training import AGENT_PRESETS, OURS, Round, learn_real, learn_simulated
 
 COST, LEARNING = "cost.json", "learning"
 
@@ -30,6 +30,7 @@ class Plan:
         episodes: Real trainings on generated tasks; 0 for none.
         problems: Problems of the meta-training split that they are drawn from.
         seed: Of everything random.
+        preset: Settings of the agent: "ours", or "paper" as published.
 
     Raises:
         UsageError: On construction, for a value that cannot be.
@@ -40,10 +41,15 @@ class Plan:
     episodes: int = 0
     problems: int = 24
     seed: int = 0
+    preset: str = OURS
 
     def __post_init__(self) -> None:
         if self.agent not in KINDS:
             raise UsageError(f"expected an agent among {', '.join(KINDS)}, received {self.agent!r}")
+        if self.preset not in AGENT_PRESETS:
+            raise UsageError(
+                f"expected --preset {' or '.join(AGENT_PRESETS)}, received {self.preset!r}"
+            )
         limits = {"simulated": 1, "episodes": 0, "problems": 1, "seed": 0}
         for name, least in limits.items():
             if getattr(self, name) < least:
@@ -64,9 +70,15 @@ def make_brain(plan: Plan, out: Path, on_round: Callable[[Round], None]) -> Brai
         The frozen brain, with its score on meta-validation.
 
     Raises:
-        UsageError: The extra `control` is missing.
+        UsageError: The extra `control` is missing, or `out` is no folder.
         RunError: The folder holds something else.
     """
+    above = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UsageError(
+            f"expected a folder for the brain, received {out}, and {above} is a file: name "
+            "another with --out"
+        )
     learning = out / LEARNING
     clock = _Clock(out)
 
@@ -74,10 +86,14 @@ def make_brain(plan: Plan, out: Path, on_round: Callable[[Round], None]) -> Brai
         clock.save()
         on_round(now)
 
-    brain = learn_simulated(plan.agent, plan.simulated, plan.seed, learning / "simulated", counted)
+    brain = learn_simulated(
+        plan.agent, plan.simulated, plan.seed, learning / "simulated", counted, plan.preset
+    )
     if plan.episodes > 0:
         folder = learning / "real"
-        brain = learn_real(brain, plan.episodes, plan.problems, plan.seed, folder, counted)
+        brain = learn_real(
+            brain, plan.episodes, plan.problems, plan.seed, folder, counted, plan.preset
+        )
     clock.save()
     return brains.save(out, brains.frozen(brain))
 

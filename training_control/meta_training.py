@@ -12,13 +12,15 @@ import json
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from nas_core.errors import UsageError
+from nas_core.files import as_read_back
 from nas_core.seeding import derived_seed, generator
 from training_control import brain as brains
 from training_control.agents import DQN, PPO, AgentConfig, Learner
@@ -28,6 +30,7 @@ from training_control.policy import FrozenPolicy
 from training_control.rewards import ReturnScale
 from training_control.simulated import SimulatedTrainings
 from training_control.steering import open_brain
+from training_control.tasks.presets import PRESETS
 
 CONTROLLED = ("learning_rate", "dropout", "weight_decay")
 DECISIONS = 30  # of a real training that is measured
@@ -65,15 +68,31 @@ ON_REAL: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 400, "batch_size": 400, "learning_rate": 2e-4},
     "dqn": {"epsilon": 0.1, "epsilon_steps": 20_000, "learning_starts": 0, "batch_size": 64},
 }
+# Settings of the agents above those of `CONFIGS` and `ON_REAL`: none, or as published.
+OURS, PAPER = "ours", "paper"
+AGENT_PRESETS: dict[str, dict[str, Any]] = {OURS: {}, PAPER: dict(PRESETS[PAPER].agent)}
 
 
-def untrained(kind: str, seed: int) -> Learner:
+def config_of(kind: str, preset: str = OURS, *, real: bool = False) -> AgentConfig:
+    """Return an agent's settings in meta-training.
+
+    Args:
+        kind: "ppo" or "dqn".
+        preset: "ours" or "paper".
+        real: Whether on real trainings.
+    """
+    differ = ON_REAL[kind] if real else {}
+    return replace(CONFIGS[kind], **{**differ, **AGENT_PRESETS[preset]})
+
+
+def untrained(kind: str, seed: int, preset: str = OURS) -> Learner:
     """Return a new agent on simulated trainings."""
     from training_control.vector_env import SimulatedVecEnv
 
-    scale = ReturnScale(CONFIGS[kind].gamma)
+    config = config_of(kind, preset)
+    scale = ReturnScale(config.gamma)
     trainings = SimulatedTrainings(CONTROLLED, SIDE_BY_SIDE[kind], flat=kind == "dqn", scale=scale)
-    learner = Learner(kind, SimulatedVecEnv(trainings), CONFIGS[kind], seed, scale)
+    learner = Learner(kind, SimulatedVecEnv(trainings), config, seed, scale)
     if kind == "ppo":
         learner.train_on(_prefer_keeping)
     return learner
@@ -91,12 +110,12 @@ def _prefer_keeping(model: Any) -> None:
             offset += len(CONTROLS[name].moves)
 
 
-def on_real_trainings(brain: Brain, tasks: Sequence[Any], seed: int) -> Learner:
+def on_real_trainings(brain: Brain, tasks: Sequence[Any], seed: int, preset: str = OURS) -> Learner:
     """Return an agent that goes on from a brain, on the given tasks."""
     from training_control.env import TrainingControlEnv
 
     kind = brain.kind
-    config = replace(CONFIGS[kind], **ON_REAL[kind])
+    config = config_of(kind, preset, real=True)
     scale = ReturnScale(config.gamma)
 
     def maker(number: int, decisions: int) -> Callable[[], gym.Env[Any, Any]]:
@@ -204,15 +223,35 @@ def _say(now: Round) -> None:
 OnRound = Callable[[Round], None]
 
 
+def _go_on(learner: Learner, folder: Path) -> None:
+    """Go on from a folder's brain.
+
+    Raises:
+        UsageError: It was begun with other settings.
+    """
+    brain = brains.load(folder, learner.schema)
+    if brain.state["config"] != as_read_back(asdict(learner.config)):
+        raise UsageError(
+            f"expected the settings that the brain in {folder} was begun with, received others: "
+            "give the --preset of before, or name another --out"
+        )
+    learner.restore(brain)
+
+
 def learn_simulated(
-    kind: str, decisions: int, seed: int, out: Path, on_round: OnRound = _say
+    kind: str,
+    decisions: int,
+    seed: int,
+    out: Path,
+    on_round: OnRound = _say,
+    preset: str = OURS,
 ) -> Brain:
     """Train on simulated trainings, going on from what is in `out`; return the best generation."""
-    learner = untrained(kind, seed)
+    learner = untrained(kind, seed, preset)
     flat = kind == "dqn"
     still = float(simulated_gains(None, CHECKED, flat=flat).mean())
     if brains.exists(out):
-        learner.restore(brains.load(out, learner.schema))
+        _go_on(learner, out)
         learner.model.env.seed(derived_seed(seed, "simulated", learner.steps))  # other problems
     while learner.steps < decisions:
         learner.learn(min(PARTS[kind], decisions - learner.steps))
@@ -223,7 +262,13 @@ def learn_simulated(
 
 
 def learn_real(
-    brain: Brain, episodes: int, problems: int, seed: int, out: Path, on_round: OnRound = _say
+    brain: Brain,
+    episodes: int,
+    problems: int,
+    seed: int,
+    out: Path,
+    on_round: OnRound = _say,
+    preset: str = OURS,
 ) -> Brain:
     """Go on with real trainings; return the generation that does best on meta-validation."""
     from training_control.env import TrainingControlEnv
@@ -236,9 +281,9 @@ def learn_real(
     )
     resets = real_resets(*CHECKS)
     still = float(gains(None, env, resets).mean())
-    learner = on_real_trainings(brain, tasks, seed)
+    learner = on_real_trainings(brain, tasks, seed, preset)
     if brains.exists(out):
-        learner.restore(brains.load(out, learner.schema))
+        _go_on(learner, out)
     start = brain.state["counters"]["num_timesteps"]
     done = round((learner.steps - start) / DECISIONS)
     while True:

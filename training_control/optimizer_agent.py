@@ -12,7 +12,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -27,85 +28,10 @@ from training_control.agents import AgentConfig, Learner
 from training_control.controls import Action, ControlSet, Hyperparameters, changes
 from training_control.experience import Transition, from_arrays, to_arrays, train_dqn, train_ppo
 from training_control.observations import observation_space
+from training_control.optimizer_config import OptimizerConfig
 from training_control.rewards import ReturnScale
 
 LOST = -1.0  # reward of an interval whose own was not finite
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """Settings; the defaults are the published ones.
-
-    Attributes:
-        learning_rate: Of the agent's Adam.
-        n_steps: Newest decisions that a training of the agent uses.
-        batch_size: Decisions in a gradient step.
-        gamma: Discount.
-        brain_save_dir: Folder of the brain.
-        train_frequency_min: Fewest intervals between two trainings of the agent.
-        train_frequency_max: Most of them.
-        training_timesteps_min: Decisions that a training goes through, repeats counted, at least.
-        training_timesteps_max: The same at most.
-        intervention_threshold: Probability of intervening from which on it does, at first.
-        agent: "ppo" or "dqn".
-        epsilon: Chance of a random move, DQN only; it decays to a tenth.
-        epsilon_steps: Decisions over which it does.
-        hidden: Units of the networks' hidden layers.
-        seed: Of everything random, at least 0.
-    """
-
-    learning_rate: float = 3e-4
-    n_steps: int = 1024
-    batch_size: int = 64
-    gamma: float = 0.99
-    brain_save_dir: str = "brain"
-    train_frequency_min: int = 5
-    train_frequency_max: int = 25
-    training_timesteps_min: int = 5000
-    training_timesteps_max: int = 10000
-    intervention_threshold: float = 0.4
-    agent: str = "ppo"
-    epsilon: float = 0.1
-    epsilon_steps: int = 1000
-    hidden: tuple[int, ...] = (64, 64)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        checks = {
-            "train_frequency_min": 1 <= self.train_frequency_min <= self.train_frequency_max,
-            "training_timesteps_min": (
-                1 <= self.training_timesteps_min <= self.training_timesteps_max
-            ),
-            "intervention_threshold": 0 <= self.intervention_threshold <= 1,
-            "gamma": 0 <= self.gamma <= 1,
-            "learning_rate": 0 < self.learning_rate < math.inf,
-            "n_steps": self.n_steps >= 2,
-            "batch_size": self.batch_size >= 2,
-        }
-        for name, good in checks.items():
-            if not good:
-                raise UsageError(
-                    f"expected a {name} within its range, received {getattr(self, name)!r}: "
-                    "see OptimizerConfig"
-                )
-
-    @classmethod
-    def of(cls, config: "Mapping[str, Any] | OptimizerConfig | None") -> "OptimizerConfig":
-        """Return settings from values by name.
-
-        Raises:
-            UsageError: An unknown name or a value outside its range.
-        """
-        if isinstance(config, OptimizerConfig):
-            return config
-        known = [item.name for item in fields(cls)]
-        given: dict[str, Any] = {} if config is None else dict(config)
-        for name in given:
-            if name not in known:
-                raise UsageError(
-                    f"expected config keys among {', '.join(known)}, received {name!r}"
-                )
-        return cls(**given)
 
 
 class TrainingSpaces(gym.Env[np.ndarray, Any]):
@@ -154,17 +80,12 @@ class HyperParameterOptimizer:
             config: Settings by name; those left out take their defaults.
 
         Raises:
-            UsageError: Another kind of environment, an unknown setting, or no Stable-Baselines3.
+            UsageError: Another kind of environment, several controls side by side for DQN, a
+                setting that cannot be, or no Stable-Baselines3.
         """
         self.config = OptimizerConfig.of(config)
+        self._controls = _controls_of(env, self.config.agent)
         self._env: Any = env.unwrapped
-        controls = getattr(self._env, "controls", None)
-        if not isinstance(controls, ControlSet) or controls.continuous:
-            raise UsageError(
-                f"expected an environment with discrete controls, received {env}: use "
-                "TrainingControlEnv or TrainingSpaces"
-            )
-        self._controls = controls
         self._scale = ReturnScale(self.config.gamma)
         self._learner = Learner(
             self.config.agent, [lambda: env], _agent_config(self.config), self.config.seed
@@ -174,7 +95,7 @@ class HyperParameterOptimizer:
         low, high = self.config.train_frequency_min, self.config.train_frequency_max
         self.adaptation = Adaptation(self.config.intervention_threshold, low, (low, high))
         self.values: Hyperparameters = getattr(self._env, "start", None) or Hyperparameters()
-        self.action: np.ndarray = self._encoded(controls.keep())
+        self.action: np.ndarray = self._encoded(self._controls.keep())
         self.trainings = self._decisions = self._since = 0
         self._lived: list[Transition] = []
         self._asked: np.ndarray | None = None
@@ -192,8 +113,11 @@ class HyperParameterOptimizer:
 
         Returns:
             New values of the hyperparameters to change, or None: do not intervene.
+
+        Raises:
+            UsageError: The observation has another length, or is not finite.
         """
-        self._asked = np.asarray(observation, np.float32)
+        self._asked = _checked(observation, self._env.observation_space)
         self._take_over_values()
         self.action = self._encoded(self._controls.keep())
         random_move = self._rng.random() < self._epsilon
@@ -220,17 +144,20 @@ class HyperParameterOptimizer:
             ended: Whether the training ended with it.
 
         Raises:
-            UsageError: No decision was asked for since the last call.
+            UsageError: No decision was asked for since the last call, the observation has another
+                length or is not finite, or the reward is no number.
         """
         if self._asked is None:
             raise UsageError(
                 "expected optimize_hyperparameters before learn_from_intervention, received no "
                 "decision to learn from: call them in turn"
             )
+        after = _checked(observation, self._env.observation_space)
+        if not isinstance(reward, Real):
+            raise UsageError(f"expected reward as a number, received {reward!r}")
         reward = float(reward) if math.isfinite(reward) else LOST
         action = self.action if intervened else self._encoded(self._controls.keep())
         chance = _log_chance(self._policy.probabilities(self._asked), action)
-        after = np.asarray(observation, np.float32)
         scaled = self._scale(reward, ended)
         kept = self._lived[-(self.config.n_steps - 1) :]
         lived = Transition(self._asked, np.atleast_1d(action), chance, scaled, after, ended)
@@ -336,6 +263,38 @@ class HyperParameterOptimizer:
         self._learner.train_on(lambda model: train(model, lived, samples, batch))
         self._policy = self._learner.policy()
         self.trainings, self._since = self.trainings + 1, 0
+
+
+def _controls_of(env: gym.Env[Any, Any], agent: str) -> ControlSet:
+    """Return what an environment turns; refuse one that the agent cannot act in."""
+    controls = getattr(env.unwrapped, "controls", None) if isinstance(env, gym.Env) else None
+    if not isinstance(controls, ControlSet) or controls.continuous:
+        raise UsageError(
+            f"expected an environment with discrete controls, received {env!r}: use "
+            "TrainingControlEnv or TrainingSpaces"
+        )
+    if agent == "dqn" and not isinstance(env.action_space, gym.spaces.Discrete):
+        raise UsageError(
+            f"expected one discrete choice for dqn, received {env.action_space} of "
+            f"{', '.join(controls.names)}: make the environment with flat=True, or use ppo"
+        )
+    return controls
+
+
+def _checked(observation: Any, space: gym.Space[Any]) -> np.ndarray:
+    """Return an observation, float32 [features]."""
+    try:
+        seen = np.asarray(observation, np.float32)
+    except (TypeError, ValueError):
+        seen = np.full(0, np.nan, np.float32)
+    if seen.shape != space.shape or not np.isfinite(seen).all():
+        length = None if space.shape is None else space.shape[0]
+        wrong = f"shape {seen.shape}" if seen.shape != space.shape else "some that are not"
+        raise UsageError(
+            f"expected an observation of {length} finite numbers, received {wrong}: make it with "
+            "observations.Observer"
+        )
+    return seen
 
 
 def _agent_config(config: OptimizerConfig) -> AgentConfig:

@@ -21,7 +21,7 @@ class FrozenPolicy:
             "table" (values looked up by the observation's cell).
         sizes: Options of each choice; for "gaussian" a 1 for each number.
         layers: (weights [in, out], bias [out]), float32; for "table" one pair: values
-            [cells, options] and the observation's bin edges [features, edges].
+            [cells, options] and the observation's bin edges [features, edges], see `cell_of`.
         activation: Between layers: "tanh" or "relu".
     """
 
@@ -125,8 +125,10 @@ def cell_of(observation: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
     Args:
         observation: float32 [..., features].
-        edges: Ascending bin edges, float32 [features, edges].
+        edges: Ascending bin edges, float32 [features, edges]; infinity fills rows that have
+            fewer, and all of those that are not looked at.
     """
     bins = (np.asarray(observation)[..., None] >= edges).sum(-1)
-    strides = (edges.shape[1] + 1) ** np.arange(edges.shape[0])
+    counts = np.isfinite(edges).sum(-1) + 1
+    strides = np.cumprod(np.concatenate([[1], counts[:-1]]))
     return bins @ strides

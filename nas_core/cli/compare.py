@@ -10,6 +10,7 @@ from nas_core.cli.output import (
     ReportColumns,
     SearchColumn,
     TableFile,
+    check_writable,
     command,
     number,
     say,
@@ -56,6 +57,8 @@ def compare(
     from nas_core.files import write_json
 
     _check_trainer(trainer, table_file)
+    if json_file is not None:
+        check_writable(json_file, "--json")
     if plot is not None:
         check_plot(plot)
     found = run_compare(

@@ -1,15 +1,18 @@
 """What people and machines see: one-line errors with exit codes, JSON, aligned text."""
 
+import errno
 import functools
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from nas_core.errors import NasError
+from nas_core.errors import NasError, UsageError
 from nas_core.interrupts import Terminated
 
 Given = ParamSpec("Given")
@@ -71,6 +74,29 @@ def command(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
 def _end(message: str, code: int) -> typer.Exit:
     print(f"nas: {message}", file=sys.stderr, flush=True)
     return typer.Exit(code)
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Refuse a file that cannot be written, before hours of work; nothing is left behind.
+
+    Args:
+        path: Of the file; it, and folders above it, need not be there.
+        option: What a user has named it with.
+
+    Raises:
+        UsageError: It is a folder, or the nearest folder above it takes no file.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(
+            f"expected {option} as a file to write, received {path} ({said}): choose another place"
+        ) from None
 
 
 def print_json(value: Any) -> None:

@@ -78,3 +78,19 @@ def open_controller(brain: str, rate: float, optimizer: str) -> Controller:
         "expected a package that controls trainings, found none installed: install this project "
         "with pip again, or leave the controller out"
     )
+
+
+def check_controller(brain: str | None, rate: float, optimizer: str) -> None:
+    """Open a controller once, so that a wrong one is told before anything is trained.
+
+    Args:
+        brain: As for `open_controller`; None for no controller.
+        rate: As for `open_controller`.
+        optimizer: As for `open_controller`.
+
+    Raises:
+        UsageError: As for `open_controller`.
+        NasError: As for `open_controller`.
+    """
+    if brain is not None:
+        open_controller(brain, rate, optimizer)

@@ -93,7 +93,9 @@ class Recipe:
         for name, interval in _NUMBERS.items():
             _check(self, name, _is_inside(getattr(self, name), interval), f"a number in {interval}")
             object.__setattr__(self, name, float(getattr(self, name)))
-        named = self.controller is None or isinstance(self.controller, str)
+        named = self.controller is None or (
+            isinstance(self.controller, str) and self.controller.strip() != ""
+        )
         _check(self, "controller", named, "the name or folder of a brain")
         _check(self, "score_epochs", self.score_epochs <= self.epochs, f"at most {self.epochs}")
 

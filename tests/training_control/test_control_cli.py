@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nas_core.cli.app import app
+from nas_core.cli.output import check_writable
 
 
 def nas(*arguments: str):
@@ -49,6 +50,20 @@ def test_tasks_are_listed_for_people_and_machines():
     ("arguments", "message"),
     [
         (("run", "--task", "leafs"), "expected a task among leaves"),
+        (("run", "--task", "mnist:cnn"), "given apart (--model cnn)"),
+        (("run", "--task", "generated-tables", "--data", ""), "expected no data for generated"),
+        (("run", "--task", "leaves", "--data", ""), "received none: give an .npz file"),
+        (("run", "--task", "generated-tables", "--model", "mlp:x"), "expected a model among mlp"),
+        (("run", "--task", "generated-tables", "--model", "mlp:"), "expected a model among mlp"),
+        (("run", "--task", "generated-tables", "--model", ""), "expected a model among mlp"),
+        (("run", "--task", "sst2", "--model", "bert:"), "expected bert:PRESET or bert:FOLDER"),
+        (("run", "--task", "sst2", "--model", "bert"), "expected bert:PRESET or bert:FOLDER"),
+        (("run", "--task", "generated-tables", "--epochs", "inf"), "expected a budget above 0"),
+        (("run", "--task", "generated-tables", "--epochs", "nan"), "expected a budget above 0"),
+        (("run", "--task", "generated-tables", "--epochs", "1e308"), "expected a budget above 0"),
+        (("compare", "--tasks", "leaves", "--epochs", "inf"), "expected a budget above 0"),
+        (("train", "--out", "/dev/null"), "received /dev/null, and /dev/null is a file"),
+        (("train", "--out", "/dev/null/x"), "received /dev/null/x, and /dev/null is a file"),
         (("run", "--task", "titanic"), "expected data for the task titanic"),
         (("run", "--task", "leaves", "--agent", "ppo"), "expected --agent brain or off"),
         (("run", "--task", "leaves", "--initial-lr", "-1"), "expected a learning rate above 0"),
@@ -65,7 +80,24 @@ def test_tasks_are_listed_for_people_and_machines():
         (("compare", "--tasks", "leaves", "--preset", "slow"), "expected a preset among quick"),
         (("compare", "--tasks", "leaves", "--baselines", "fixed"), "expected baselines among"),
         (("compare", "--tasks", "leaves", "--agents", "sac"), "expected agents among default"),
+        (
+            ("compare", "--tasks", "leaves", "--agents", "default,default"),
+            "expected agents with names of their own",
+        ),
+        (
+            ("compare", "--tasks", "leaves", "--agents", "a=x,a=y"),
+            "expected agents with names of their own",
+        ),
+        (
+            ("compare", "--tasks", "leaves", "--data", "leaves=x,leaves=y"),
+            "expected each name of --data once",
+        ),
+        (
+            ("compare", "--tasks", "generated-tables", "--json", "/dev/null/x.json"),
+            "expected --json as a file to write",
+        ),
         (("train", "--out", "x", "--agent", "sac"), "expected an agent among ppo, dqn"),
+        (("train", "--out", "x", "--preset", "quick"), "expected --preset ours or paper"),
         (("train", "--out", "x", "--problems", "0"), "expected --problems of 1 or more"),
     ],
 )
@@ -75,6 +107,15 @@ def test_bad_input_is_one_line(arguments, message):
     assert message in said.stderr
     assert len(said.stderr.strip().splitlines()) == 1
     assert "Traceback" not in said.output
+
+
+def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    said = nas("compare", "--tasks", "generated-tables", "--json", str(tmp_path / "file" / "f.json"),
+               "--out", str(tmp_path / "out"))  # fmt: skip
+    assert said.exit_code == 2
+    check_writable(tmp_path / "new" / "folder" / "f.json", "--json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.slow

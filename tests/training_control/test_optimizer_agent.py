@@ -1,5 +1,6 @@
 """The interface of a loop of one's own: decides, learns in the right direction, adapts, resumes."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from nas_core.errors import UsageError
 from training_control.observations import FEATURES
 from training_control.optimizer_agent import (
     HyperParameterOptimizer,
-    OptimizerConfig,
     TrainingSpaces,
 )
+from training_control.optimizer_config import OptimizerConfig
+from training_control.quadratic import QuadraticEnv
 
 SEEN = np.linspace(-1, 1, len(FEATURES), dtype=np.float32)
 QUICK = {
@@ -113,11 +115,89 @@ def test_continues_exactly_from_its_brain(tmp_path: Path, agent: str) -> None:
     assert live(other, range(12, 24)) == expected[12:]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("learning_rate", 0.0, "a number of 1e-12 or more, at most 1"),
+        ("learning_rate", "3e-4", "a number"),
+        ("gamma", "a", "a number of 0 or more, at most 1"),
+        ("gamma", 1.5, "a number of 0 or more, at most 1"),
+        ("gamma", float("nan"), "a number"),
+        ("gamma", True, "a number"),
+        ("n_steps", 10.5, "a whole number of 2 or more"),
+        ("n_steps", 1, "a whole number of 2 or more"),
+        ("batch_size", None, "a whole number"),
+        ("train_frequency_min", 0, "a whole number of 1 or more"),
+        ("train_frequency_min", 30, "at most train_frequency_max, 25"),
+        ("training_timesteps_max", 10, "at most training_timesteps_max, 10"),
+        ("intervention_threshold", -0.1, "a number of 0 or more"),
+        ("epsilon", 2, "a number of 0 or more, at most 1"),
+        ("epsilon_steps", 0, "a whole number of 1 or more"),
+        ("seed", -1, "a whole number of 0 or more"),
+        ("agent", "sac", "one of ppo, dqn"),
+        ("agent", ["ppo"], "one of ppo, dqn"),
+        ("brain_save_dir", "", "a folder's name"),
+        ("brain_save_dir", 3, "a folder's name"),
+        ("hidden", (), "whole numbers of units"),
+        ("hidden", 64, "whole numbers of units"),
+        ("hidden", (64, 0), "whole numbers of units"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line(name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(UsageError, match=f"^expected [a-z_]+ as {re.escape(wanted)}") as told:
+        OptimizerConfig.of({name: value})
+    assert name.rsplit("_m", 1)[0] in str(told.value)
+    assert repr(value) in str(told.value) or "_max" in name
+
+
+def test_settings_come_from_files_and_arrays_too() -> None:
+    config = OptimizerConfig.of({"hidden": [8, 8], "seed": np.int64(3), "gamma": np.float32(0.5)})
+    assert (config.hidden, config.seed, config.gamma) == ((8, 8), 3, 0.5)
+    with pytest.raises(UsageError, match=r"expected config as values by name, received \[1\]"):
+        OptimizerConfig.of([1])
+
+
+@pytest.mark.parametrize(
+    ("env", "config", "message"),
+    [
+        (None, {}, "expected an environment with discrete controls, received None"),
+        ("leaves", {}, "expected an environment with discrete controls, received 'leaves'"),
+        (QuadraticEnv(), {}, "use TrainingControlEnv or TrainingSpaces"),
+        (TrainingSpaces(("learning_rate", "dropout")), {"agent": "dqn"}, "flat=True, or use ppo"),
+    ],
+)
+def test_an_environment_that_does_not_fit_is_one_line(env: Any, config: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        HyperParameterOptimizer(env, config)
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        (SEEN[:3], r"received shape \(3,\)"),
+        (SEEN[None], r"received shape \(1, 52\)"),
+        (np.where(SEEN > 0.9, np.nan, SEEN), "some that are not"),
+        (np.full(len(FEATURES), np.inf), "some that are not"),
+        (None, "received shape"),
+        ("all", "received shape"),
+    ],
+)
+def test_an_observation_that_cannot_be_is_one_line(tmp_path: Path, seen: Any, message: str) -> None:
+    optimizer = make(tmp_path)
+    wanted = f"^expected an observation of {len(FEATURES)} finite numbers, .*{message}"
+    with pytest.raises(UsageError, match=wanted):
+        optimizer.optimize_hyperparameters(seen)
+    optimizer.optimize_hyperparameters(SEEN)
+    with pytest.raises(UsageError, match=wanted):
+        optimizer.learn_from_intervention(seen, 1.0, False)
+    with pytest.raises(UsageError, match="expected reward as a number, received None"):
+        optimizer.learn_from_intervention(SEEN, None, False)
+    optimizer.learn_from_intervention(SEEN, 1.0, False)  # nothing was lost
+
+
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected config keys among .*, received 'lr'"):
         HyperParameterOptimizer(TrainingSpaces(), {"lr": 1})
-    with pytest.raises(UsageError, match="train_frequency_min"):
-        make(tmp_path, train_frequency_min=30)
     with pytest.raises(UsageError, match="call them in turn"):
         make(tmp_path).learn_from_intervention(SEEN, 1.0, True)
     optimizer = make(tmp_path)

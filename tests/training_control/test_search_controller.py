@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import nas
+from command_line import nas, nas_here
 from steady_brain import always
 from tiny_data import write_tiny
 
@@ -154,6 +154,37 @@ def test_a_missing_brain_is_one_line(tiny: DatasetInfo, tmp_path: Path) -> None:
     assert "expected a brain in" in result.message
     with pytest.raises(UsageError, match="expected the recipe's controller as the name or folder"):
         replace(RECIPE, controller=3)
+
+
+@pytest.mark.parametrize(
+    ("brain", "message"),
+    [
+        ("nowhere", "expected a brain in nowhere"),
+        ("", "expected the recipe's controller as the name or folder of a brain"),
+        ("quadratic", "another schema"),
+    ],
+)
+def test_a_controller_that_cannot_be_leaves_no_run(
+    tmp_path: Path, brain: str, message: str
+) -> None:
+    write_tiny(tmp_path / "tiny")
+    begun = ("search", "metaqnn", "--data", "tiny", "--run", "R", "--controller", brain)
+    done = nas_here(*begun, cwd=tmp_path, check=None)
+    assert done.exit_code in (1, 2)
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "R").exists()
+
+
+@pytest.mark.parametrize(("brain", "code"), [("nowhere", 1), ("", 2), ("quadratic", 1)])
+def test_retraining_refuses_it_too(tmp_path: Path, brain: str, code: int) -> None:
+    write_tiny(tmp_path / "tiny")
+    mock = ("--trainer", "mock", "--trials", 2, "--run", "R")
+    nas_here("search", "metaqnn", *mock, cwd=tmp_path)
+    before = sorted((tmp_path / "R").rglob("*"))
+    given = ("retrain", "R", "--data", "tiny", "--controller", brain)
+    done = nas_here(*given, cwd=tmp_path, check=code)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted((tmp_path / "R").rglob("*")) == before
 
 
 def test_it_is_registered_and_the_core_finds_it(tmp_path: Path) -> None:

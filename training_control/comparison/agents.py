@@ -1,20 +1,21 @@
 """From a name that a user types to an agent: shipped, in a folder, or trained here and now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nas_core.errors import UsageError
 from training_control import brain as brains
 from training_control.agents import KINDS
-from training_control.comparison.methods import Agent
+from training_control.comparison.methods import BASELINES, Agent, replay_name
 from training_control.making import Plan, make_brain, seconds_of
 from training_control.meta_training import Round, untrained
 from training_control.policy import FrozenPolicy
 from training_control.steering import BRAINS, open_brain
 
 UNTRAINED = "-untrained"
-SMALL = {"simulated": 393_216, "episodes": 0}  # minutes, where none is shipped
+SMALL: dict[str, Any] = {"simulated": 393_216, "episodes": 0}  # minutes, where none is shipped
 
 
 def find(
@@ -47,6 +48,27 @@ def find(
         )
     brain = open_brain(brains.load(folder))
     return Agent.of(name, brain, seconds_of(folder))
+
+
+def check_apart(names: Sequence[str]) -> None:
+    """Refuse agents that could not be told from each other or from a baseline.
+
+    Args:
+        names: Of agents, as typed.
+
+    Raises:
+        UsageError: A name occurs twice, counting those of baselines, replays and untrained twins.
+    """
+    seen = set(BASELINES)
+    for name in names:
+        mine = {name, name + UNTRAINED, replay_name(name)}
+        if seen & mine:
+            raise UsageError(
+                "expected agents with names of their own, received "
+                f"{', '.join(names)}, where {min(seen & mine)} occurs twice: leave one out, or "
+                "call a brain otherwise with NAME=FOLDER"
+            )
+        seen |= mine
 
 
 def shipped(name: str) -> Path | None:

@@ -89,7 +89,7 @@ class Protocol:
         """Return the tasks; a generated one is the first held-out problem of its kind.
 
         Raises:
-            UsageError: An unknown task or model, or no data for one.
+            UsageError: An unknown task or model, no data for one, or two tasks of one name.
         """
         problems = [
             held_out(kind) for task in self.tasks if (kind := task.split(":")[0]) in GENERATED
@@ -109,7 +109,18 @@ class Protocol:
                     epochs=self.epochs,
                 )
             )
+        _check_apart(self.tasks, [task.name for task in found])
         return found
+
+
+def _check_apart(given: Sequence[str], names: Sequence[str]) -> None:
+    for name in names:
+        alike = [text for text, other in zip(given, names, strict=True) if other == name]
+        if len(alike) > 1:
+            raise UsageError(
+                f"expected tasks with names of their own, received {', '.join(alike)}, all of "
+                f"them {name}: compare them in two commands, or rename a folder"
+            )
 
 
 def held_out(kind: str) -> Instance:

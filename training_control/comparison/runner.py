@@ -234,6 +234,7 @@ class Comparison:
             "budget": [self._protocol.decisions, task.epochs],
             "start": task.start.values(),
             "preset": self._protocol.preset,
+            "model": task.model,
         }
         return Request(
             task.name,

@@ -10,6 +10,7 @@ from training_control.data import TrainingData
 
 PUBLISHED = Hyperparameters()  # lr 0.001, batch 32, dropout 0.5, 2 layers, 64 units
 METRICS = ("accuracy", "f1", "mse")
+MOST_EPOCHS = 1e6
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,12 @@ class Task:
         load: Returns the examples; may read files or download.
         build: Makes a `keras.Model` for the examples, from inputs to logits.
         metric: What a comparison reports: "accuracy", "f1" or "mse".
-        epochs: Budget in passes over the training split, above 0.
+        epochs: Budget in passes over the training split, above 0, at most `MOST_EPOCHS`.
         start: First hyperparameters.
         generated: Whether the examples are made by a program.
         pretrained: Layers that start with the weights they were built with.
         warm_up_steps: Steps over which the learning rate rises to its value.
+        model: The network as a user names it; "" for one of one's own.
 
     Raises:
         UsageError: On construction, for an unknown metric or a budget that is none.
@@ -42,14 +44,18 @@ class Task:
     generated: bool = False
     pretrained: tuple[str, ...] = ()
     warm_up_steps: int = 0
+    model: str = ""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise UsageError(
                 f"expected a metric among {', '.join(METRICS)}, received {self.metric}"
             )
-        if not self.epochs > 0:
-            raise UsageError(f"expected a budget above 0 epochs, received {self.epochs}: try 10")
+        if not 0 < self.epochs <= MOST_EPOCHS:
+            raise UsageError(
+                f"expected a budget above 0 epochs, at most {MOST_EPOCHS:g}, received "
+                f"{self.epochs}: try 10"
+            )
 
     def interval(self, examples: int, decisions: int) -> int:
         """Return the training examples between two decisions.

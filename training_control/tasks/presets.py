@@ -29,7 +29,8 @@ class Preset:
         start: First hyperparameters.
         side: Images are made smaller to this height and width in pixels; None for as they are.
         models: Options of the networks by name.
-        agent: Settings of the agent that go with it.
+        agent: Settings of the agent that go with it, by the names of `AgentConfig`; meta-training
+            takes them if it is asked to.
     """
 
     sizes: Sizes
@@ -51,7 +52,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             WHOLE,
             50.0,
             replace(PUBLISHED, batch_size=64, weight_decay=0.0, optimizer="adam"),
-            agent={"learning_rate": 1e-4, "gamma": 0.99, "epsilon": 0.1},
+            agent={"learning_rate": 1e-4, "gamma": 0.99, "epsilon": 0.1, "epsilon_end": 0.01},
         ),
     }
 )

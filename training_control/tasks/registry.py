@@ -1,5 +1,6 @@
 """Tasks by name: which data, which network, which metric."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -101,24 +102,20 @@ def make_task(
     Raises:
         UsageError: An unknown name, model or preset, a model of another family, no data.
     """
-    if name not in TASKS:
-        raise UsageError(
-            f"expected a task among {', '.join(TASKS)}, received {name!r}: for data of your own, "
-            "take image or text and say which data"
-        )
+    _check_name(name)
+    if name in GENERATED and data is not None:
+        raise UsageError(f"expected no data for {name}, which is generated, received {data!r}")
     definition, chosen = TASKS[name], get_preset(preset)
     source = definition.source if data is None else data
     if not source:
         raise UsageError(
             f"expected data for the task {name}, received none: give {definition.hint}"
         )
-    if name in GENERATED and data is not None:
-        raise UsageError(f"expected no data for {name}, which is generated, received {data!r}")
     network = _model(definition, model)
     sizes = chosen.sizes if examples is None else _sizes(examples)
     load = _loader(name, definition, source, network, replace(chosen, sizes=sizes), seed)
     task = Task(
-        name=name if model is None else f"{name}-{model.split(':')[0]}",
+        name=name if model is None else f"{name}-{_in_a_name(model)}",
         family=definition.family,
         load=lru_cache(maxsize=1)(load),
         build=_builder(network, chosen, name in GENERATED),
@@ -126,21 +123,38 @@ def make_task(
         epochs=chosen.epochs if epochs is None else epochs,
         start=chosen.start,
         generated=name in GENERATED,
+        model=network,
     )
     return _fine_tuned(task, network, sizes)
+
+
+def _check_name(name: str) -> None:
+    if name in TASKS:
+        return
+    base, _, model = name.partition(":")
+    hint = "for data of your own, take image or text and say which data"
+    if base in TASKS:
+        hint = f"the task is {base}, and its network is given apart (--model {model})"
+    raise UsageError(f"expected a task among {', '.join(TASKS)}, received {name!r}: {hint}")
+
+
+def _in_a_name(model: str) -> str:
+    """Return the whole of a model's text, such that it can stand in a file's name."""
+    return re.sub(r"[^\w.]+", "-", model)
 
 
 def _model(definition: Definition, model: str | None) -> str:
     usual = OF_FAMILY[definition.family][0]
     network = usual if model is None else model
-    if network.split(":")[0] not in OF_FAMILY[definition.family]:
+    base, colon, which = network.partition(":")
+    if base not in OF_FAMILY[definition.family] or (colon and base != "bert"):
         raise UsageError(
             f"expected a model among {', '.join(OF_FAMILY[definition.family])}, received {model!r}"
         )
-    if network == "bert":
+    if base == "bert" and not which.strip():
         raise UsageError(
             "expected bert:PRESET or bert:FOLDER (a preset of keras-hub, such as "
-            "bert:bert_tiny_en_uncased), received bert: add which, or take tiny-bert"
+            f"bert:bert_tiny_en_uncased), received {model!r}: add which, or take tiny-bert"
         )
     return network
 

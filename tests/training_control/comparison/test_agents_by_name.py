@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas_core.errors import RunError, UsageError
-from training_control.comparison.agents import find, shipped, untrained_twin
+from training_control.comparison.agents import check_apart, find, shipped, untrained_twin
 from training_control.steering import BRAINS
 
 
@@ -28,6 +28,22 @@ def test_a_folder_of_ones_own_has_the_name_that_it_is_given(tmp_path):
     (tmp_path / "mine" / "cost.json").write_text('{"seconds": 33}')
     agent = find("hero", {"hero": str(tmp_path / "mine")}, tmp_path, nothing)
     assert (agent.name, agent.meta_training["seconds"]) == ("hero", 33.0)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ppo", "ppo"),
+        ("a", "b", "a"),
+        ("a", "a-untrained"),
+        ("a-replay", "a"),
+        ("cosine",),
+    ],
+)
+def test_agents_have_names_of_their_own(names):
+    check_apart(("default", "ppo", "mine"))
+    with pytest.raises(UsageError, match=f"received {', '.join(names)}, where .* occurs twice"):
+        check_apart(names)
 
 
 def test_what_is_not_there_is_one_line(tmp_path):

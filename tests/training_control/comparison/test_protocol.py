@@ -61,6 +61,14 @@ def test_what_cannot_be_is_refused(change, message):
         replace(PROTOCOL, **change)
 
 
+def test_two_networks_of_one_kind_are_two_tasks():
+    made = Protocol(("sst2:bert:A", "sst2:bert:b/B", "sst2")).make_tasks()
+    assert [task.name for task in made] == ["sst2-bert-A", "sst2-bert-b-B", "sst2"]
+    assert [task.model for task in made] == ["bert:A", "bert:b/B", "bilstm"]
+    with pytest.raises(UsageError, match="received sst2:bert:a/b, sst2:bert:a-b, all of them"):
+        Protocol(("sst2:bert:a/b", "sst2:bert:a-b")).make_tasks()
+
+
 def test_a_task_without_its_file_is_refused_before_anything_runs():
     with pytest.raises(UsageError, match="expected data for the task titanic"):
         Protocol(("titanic",)).make_tasks()

@@ -98,6 +98,15 @@ def test_a_rerun_does_only_what_is_missing(tmp_path, session):
     assert scores(other) == scores(whole)
 
 
+def test_another_network_is_another_training(tmp_path, session, monkeypatch):
+    compared(tmp_path)
+    before = session.resets
+    other = lambda self: [replace(fake_task(n), model="other") for n in self.tasks]
+    monkeypatch.setattr(Protocol, "make_tasks", other)
+    compared(tmp_path)
+    assert session.resets == 2 * before
+
+
 def scores(found: Found) -> list[float]:
     return [r.score for rs in found.tuned.values() for r in rs]
 
