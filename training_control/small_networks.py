@@ -117,11 +117,12 @@ class Networks:
         return tuple(sums / steps)
 
     def _perish(self, rows: np.ndarray, left: int) -> None:
-        """Let some networks, bool [N], overshoot one step before their end, then switch all units
-        off for good: only the last biases go on learning.
+        """Let networks overshoot in the step before their end, then switch all units off for good.
+
+        After that only the last biases go on learning.
 
         Args:
-            rows: Which.
+            rows: Which networks, bool [N].
             left: Steps until the end.
         """
         if left == 1:
