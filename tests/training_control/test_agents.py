@@ -19,7 +19,9 @@ from training_control.policy import softmax  # noqa: E402
 from training_control.quadratic import QuadraticEnv  # noqa: E402
 
 TINY_PPO = replace(PPO, n_steps=128, n_epochs=2, hidden=(16,))
-TINY_DQN = replace(DQN, hidden=(16,), learning_starts=50, target_every=100, buffer_size=700)
+TINY_DQN = replace(
+    DQN, hidden=(16,), learning_starts=50, target_every=100, buffer_size=700, lookahead=3
+)
 TINY = {"ppo": TINY_PPO, "dqn": TINY_DQN}
 
 
