@@ -121,12 +121,15 @@ def restore_previous(folder: Path) -> None:
 
 
 def frozen(brain: Brain) -> Brain:
-    """Return a brain without what learning goes on from: it only acts, and is small."""
+    """Return a brain without what learning goes on from: it only acts, and is small.
+
+    The scale of its rewards learns nothing more either.
+    """
     kept = {
         key: value for key, value in brain.state.items() if key in ("config", "counters", "scale")
     }
     if kept.get("scale") is not None:
-        kept["scale"] = {**kept["scale"], "return": 0.0}  # no episode is under way
+        kept["scale"] = {**kept["scale"], "return": 0.0, "frozen": True}  # no episode is under way
     return replace(brain, learner={}, state=kept)
 
 

@@ -157,7 +157,13 @@ class Rewarder:
 
 
 class ReturnScale:
-    """Divides rewards by the running deviation of discounted returns; the mean is not touched."""
+    """Divides rewards by the running deviation of discounted returns; the mean is not touched.
+
+    Attributes:
+        frozen: Whether it learns nothing more. So it is where rewards are evaluated: in a brain
+            that only acts (`brain.frozen`). Meta-validation and comparisons measure losses and
+            scores, and use no scale at all.
+    """
 
     def __init__(self, gamma: float = 0.99, clip: float = 10.0) -> None:
         """Start with a deviation of 1.

@@ -11,6 +11,7 @@ from nas_core.errors import RunError
 from training_control import brain as brains
 from training_control.brain import Brain
 from training_control.policy import FrozenPolicy
+from training_control.rewards import ReturnScale
 
 SCHEMA = {"observation": ["a", "b"], "actions": {"learning_rate": [0.5, 1.0]}}
 
@@ -118,6 +119,21 @@ def test_a_frozen_copy_only_acts(tmp_path: Path) -> None:
     brains.save(tmp_path / "b", brains.frozen(brains.load(tmp_path / "a")))
     assert brains.load(tmp_path / "b").learner == {}
     np.testing.assert_array_equal(brains.load(tmp_path / "b").policy["w0"], a_brain().policy["w0"])
+
+
+def test_a_frozen_copy_pays_by_the_scale_it_has_and_learns_nothing_of_it(tmp_path: Path) -> None:
+    scale = ReturnScale()
+    for reward in (3.0, -1.0, 2.0):
+        scale(reward, ended=True)
+    brain = replace(a_brain(), state={"scale": scale.state()})
+    brains.save(tmp_path, brains.frozen(brain))
+    evaluated = ReturnScale()
+    evaluated.load_state(brains.load(tmp_path).state["scale"])
+    before = evaluated.deviation
+    assert before == scale.deviation != 1.0
+    assert evaluated(7.0, ended=False) == pytest.approx(7.0 / before)
+    assert evaluated.deviation == before
+    assert brain.state["scale"]["frozen"] is False
 
 
 def test_damaged_policies_are_refused() -> None:

@@ -193,13 +193,16 @@ def _overhead(records: Sequence[Record]) -> float:
 
 def _pooled(found: Found, method: str) -> dict[str, Any]:
     middle, low, high = mean_with_interval(strata(found, method))
-    records = [r for (_, name), group in found.tuned.items() if name == method for r in group]
+    groups = [group for (_, name), group in found.tuned.items() if name == method]
+    records = [record for group in groups for record in group]
+    moved = [[_rates(record) for record in group] for group in groups]
     return {
         "method": method,
         "iqm": middle,
         "ci_low": low,
         "ci_high": high,
         "overhead": _overhead(records),
+        "instability": float(np.mean([instability(rates) for rates in moved])),
         "crashes": sum(record.crashed for record in records),
         "trainings": len(records),
     }

@@ -57,11 +57,12 @@ def _pooled(said: dict[str, Any]) -> str:
             number(row["iqm"]),
             _range(row),
             f"{100 * row['overhead']:.1f} %",
+            number(row["instability"]),
             f"{row['crashes']}/{row['trainings']}",
         )
         for row in sorted(said["pooled"], key=lambda row: -row["iqm"])
     ]
-    header = ("method", "score", "95 %", "overhead", "crashes")
+    header = ("method", "score", "95 %", "overhead", "instability", "crashes")
     return f"all tasks: interquartile mean over tasks and seeds\n{table(header, rows)}"
 
 

@@ -52,7 +52,7 @@ class Definition:
     hint: str = ""
 
 
-PASSENGERS = "a file titanic.csv (Kaggle's train.csv) or hf:NAME"
+PASSENGERS = "a file titanic.csv (Kaggle's train.csv), tfds:titanic or hf:NAME"
 TABLE = "a .csv or .tsv file with the columns text and label, keras:, tfds: or hf:NAME"
 PICTURES = "an .npz file, a data set of 'nas data', a folder of images, keras:, tfds: or hf:NAME"
 TASKS: Mapping[str, Definition] = MappingProxyType(
@@ -65,7 +65,10 @@ TASKS: Mapping[str, Definition] = MappingProxyType(
         "titanic": Definition("tabular", "", "f1", hint=PASSENGERS),
         "titanic-fare": Definition("regression", "", "mse", hint=PASSENGERS),
         "california": Definition(
-            "regression", "keras:california_housing", "mse", hint="an .npz file with x and y"
+            "regression",
+            "keras:california_housing",
+            "mse",
+            hint="an .npz file with x and y, or keras:NAME",
         ),
         "image": Definition("image", "", hint=PICTURES),
         "text": Definition("text", "", "accuracy", 64, hint=TABLE),

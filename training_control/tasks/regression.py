@@ -8,6 +8,7 @@ import numpy as np
 
 from nas_core.errors import DataError, UsageError
 from training_control.data import Examples, TrainingData, assembled
+from training_control.tasks.remote import is_remote
 from training_control.tasks.sizes import UNKNOWN, Sizes, choose
 
 KERAS = ("california_housing", "boston_housing")
@@ -25,9 +26,14 @@ def load_numbers(data: str, sizes: Sizes, seed: int) -> TrainingData:
         seed: Which ones.
 
     Raises:
-        UsageError: Another data set of Keras.
+        UsageError: Another data set of Keras, or one of another library.
         DataError: It cannot be read or fetched, or holds other shapes.
     """
+    if is_remote(data) and not data.startswith("keras:"):
+        raise UsageError(
+            f"expected an .npz file with x and y, or keras:{KERAS[0]}, received {data}: libraries "
+            "have no common name for what is to be predicted; save their columns as x and y"
+        )
     x, y = _fetched(data) if data.startswith("keras:") else _read(Path(data))
     chosen = choose(np.full(len(y), UNKNOWN), sizes, seed)
     inputs, targets = _standardised(x, chosen[0]), _standardised(y, chosen[0])

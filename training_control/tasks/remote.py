@@ -39,8 +39,9 @@ def fetch(data: str, kind: str) -> Source:
     library, name = data.split(":", 1)
     if not name:
         raise UsageError(f"expected a data set's name after {library}:, received none: add it")
-    load = {"keras": _keras, "tfds": _tfds, "hf": _hugging_face}[library]
-    return load(name, kind)
+    if library == "keras":
+        return _keras(name, kind)
+    return _from_rows(fetch_rows(data), kind, data)
 
 
 def library(name: str, package: str) -> ModuleType:
@@ -91,25 +92,32 @@ def _keras(name: str, kind: str) -> Source:
     return Source(labels, codes, int(labels.max()) + 1, texts)
 
 
-def _tfds(name: str, kind: str) -> Source:
-    tfds = library("tensorflow_datasets", "tensorflow-datasets")
-    try:
-        found = tfds.as_numpy(tfds.load(name))
-        splits = {split: list(rows) for split, rows in found.items()}
-    except Exception as error:  # whatever the library raises when it cannot download
-        raise _failed(f"tfds:{name}", error) from error
-    return _from_rows(splits, kind, f"tfds:{name}")
+def fetch_rows(data: str) -> dict[str, list[Any]]:
+    """Return the rows of each split of a library's data set, values by column.
 
+    Args:
+        data: tfds:NAME, hf:NAME or hf:NAME#CONFIG.
 
-def _hugging_face(name: str, kind: str) -> Source:
-    datasets = library("datasets", "datasets")
+    Raises:
+        UsageError: The library is not installed, the name is empty, or it is another library's.
+        DataError: It cannot be had.
+    """
+    prefix, _, name = data.partition(":")
+    if prefix not in ("tfds", "hf") or not name:
+        raise UsageError(f"expected tfds:NAME or hf:NAME, received {data!r}: add a name")
+    if prefix == "tfds":
+        tfds = library("tensorflow_datasets", "tensorflow-datasets")
+    else:
+        datasets = library("datasets", "datasets")
     try:
-        path, _, config = name.partition("#")
-        found = datasets.load_dataset(path, config) if config else datasets.load_dataset(path)
-        splits = {split: list(rows) for split, rows in found.items()}
+        if prefix == "tfds":
+            found = tfds.as_numpy(tfds.load(name))
+        else:
+            path, _, config = name.partition("#")
+            found = datasets.load_dataset(path, config) if config else datasets.load_dataset(path)
+        return {split: list(rows) for split, rows in found.items()}
     except Exception as error:  # whatever the library raises when it cannot download
-        raise _failed(f"hf:{name}", error) from error
-    return _from_rows(splits, kind, f"hf:{name}")
+        raise _failed(data, error) from error
 
 
 def _from_rows(splits: Mapping[str, list[Any]], kind: str, where: str) -> Source:

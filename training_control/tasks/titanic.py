@@ -6,20 +6,22 @@ missing becomes the training median and sets a flag of its own; a missing catego
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nas_core.errors import DataError
 from training_control.data import Examples, TrainingData, assembled
-from training_control.tasks.remote import library
+from training_control.tasks.remote import fetch_rows, is_remote
 from training_control.tasks.sizes import UNKNOWN, Sizes, choose
 
 NUMBERS = ("Age", "SibSp", "Parch", "Fare")
 LOGARITHMIC = ("Fare",)
 CATEGORIES = ("Pclass", "Sex", "Embarked", "Deck")
 SURVIVED, FARE = "Survived", "Fare"
+COLUMNS = (*NUMBERS, "Pclass", "Sex", "Embarked", "Cabin", SURVIVED)
 
 Row = dict[str, str]
 
@@ -68,14 +70,16 @@ def load_titanic(data: str, sizes: Sizes, seed: int, target: str = SURVIVED) -> 
     """Return passengers and what became of them.
 
     Args:
-        data: The CSV of Kaggle's train.csv, or hf:NAME with the same columns.
+        data: The CSV of Kaggle's train.csv, or hf:NAME or tfds:NAME with the same columns,
+            whatever their case; ages and fares below 0 count as missing there.
         sizes: Passengers at most.
         seed: Which ones.
         target: "Survived", or "Fare" for a regression of the logarithm of the fare, standardised
             by the training passengers.
 
     Raises:
-        DataError: The file cannot be read or lacks a column.
+        UsageError: The library is not installed.
+        DataError: The data cannot be read or lack a column.
     """
     rows = [row for row in _rows(data) if row[target].strip()]
     chosen = choose(np.full(len(rows), UNKNOWN), sizes, seed)
@@ -100,8 +104,9 @@ def _target(row: Row, name: str) -> float:
 
 
 def _rows(data: str) -> list[Row]:
-    if data.startswith("hf:"):
-        return _hugging_face(data)
+    if is_remote(data):
+        rows = [row for split in fetch_rows(data).values() for row in split]
+        return _checked([_as_in_the_file(row) for row in rows], data)
     path = Path(data)
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -113,25 +118,27 @@ def _rows(data: str) -> list[Row]:
     return _checked(rows, data)
 
 
-def _hugging_face(data: str) -> list[Row]:
-    datasets = library("datasets", "datasets")
-    try:
-        found = datasets.load_dataset(data.removeprefix("hf:"))
-        rows = [dict(row) for split in found.values() for row in split]
-    except Exception as error:  # whatever the library raises when it cannot download
-        raise DataError(
-            f"expected to fetch {data}, received {error}: give a local file with the data option"
-        ) from error
-    texts = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
-    return _checked(texts, data)
+def _as_in_the_file(row: Mapping[str, Any]) -> Row:
+    """Return a library's row with the file's names of columns and with texts."""
+    names = {name.lower(): name for name in COLUMNS}
+    found = {names.get(name.lower(), name): _text(value) for name, value in row.items()}
+    for name in ("Age", "Fare"):
+        if found.get(name, "").startswith("-"):
+            found[name] = ""
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def _checked(rows: list[Row], data: str) -> list[Row]:
-    wanted = (*NUMBERS, "Pclass", "Sex", "Embarked", "Cabin", SURVIVED)
-    missing = [name for name in wanted if not rows or rows[0].get(name) is None]
+    missing = [name for name in COLUMNS if not rows or rows[0].get(name) is None]
     if missing:
         raise DataError(
-            f"expected the columns {', '.join(wanted)} in {data}, received none named "
+            f"expected the columns {', '.join(COLUMNS)} in {data}, received none named "
             f"{missing[0]}: take the table with the passengers' own column names"
         )
     torn = next((n for n, row in enumerate(rows) if None in row.values() or None in row), None)

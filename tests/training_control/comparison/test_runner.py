@@ -199,6 +199,20 @@ def test_compute_counts_tuning_and_meta_training(tmp_path, session):
     ] is None
 
 
+def test_the_table_over_all_tasks_says_how_much_seeds_differ(tmp_path, session):
+    said = report.summary(compared(tmp_path))
+    by_task = {row["method"]: row["instability"] for row in said["by_task"]}
+    pooled = {row["method"]: row for row in said["pooled"]}
+    assert by_task["random-actions"] > 0.01
+    assert by_task["halver"] == pytest.approx(0.0, abs=1e-12)
+    assert {name: row["instability"] for name, row in pooled.items()} == pytest.approx(
+        by_task, abs=1e-12
+    )
+    table = tables.text(said).split("all tasks: ")[1].split("\n\n")[0]
+    assert "instability" in table.splitlines()[1]
+    assert max(len(line) for line in table.splitlines()) <= 100
+
+
 def test_tables_name_every_method(tmp_path, session):
     text = tables.text(report.summary(compared(tmp_path)))
     for name in (*PROTOCOL.baselines, "halver-replay", "P(a > b)", "meta-training"):

@@ -62,7 +62,8 @@ def test_presets():
         assert {name: start.values()[name] for name in published} == published
     assert (paper.epochs, paper.start.batch_size, paper.start.optimizer) == (50.0, 64, "adam")
     assert (paper.start.learning_rate, paper.start.weight_decay) == (0.001, 0.0)
-    assert paper.agent == {"learning_rate": 1e-4, "gamma": 0.99, "epsilon": 0.1}
+    decay = {"epsilon": 0.1, "epsilon_end": 0.01}
+    assert paper.agent == {"learning_rate": 1e-4, "gamma": 0.99, **decay}
     assert sum(filter(None, (quick.sizes.train, quick.sizes.validation, quick.sizes.test))) == 2000
 
 

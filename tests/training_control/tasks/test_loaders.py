@@ -127,6 +127,45 @@ def test_tables_that_are_no_passengers_are_refused(tmp_path, header, rows, messa
         load_titanic(passengers(tmp_path / "t.csv", rows, header), Sizes(), 0, SURVIVED)
 
 
+def tfds_row(number):
+    """Return a passenger as TFDS has it: lower-case names, bytes, classes, -1 for missing."""
+    return {
+        "survived": np.int64(number % 2), "pclass": np.int64(number % 3), "sex": np.int64(0),
+        "age": np.float32(-1.0 if number == 0 else 20 + number), "sibsp": np.int32(0),
+        "parch": np.int32(0), "fare": np.float32(7.0), "cabin": b"C85" if number else b"Unknown",
+        "embarked": np.int64(2), "name": b"A", "home.dest": b"-", "boat": b"", "body": np.int32(-1),
+    }  # fmt: skip
+
+
+def test_passengers_of_libraries(monkeypatch):
+    rows = [tfds_row(number) for number in range(20)]
+    asked = []
+    fake = types.SimpleNamespace(
+        load=lambda name: asked.append(name) or {"train": rows},
+        as_numpy=lambda found: found,
+        load_dataset=lambda *names: asked.append(names) or {"train": rows[:10], "test": rows[10:]},
+    )
+    monkeypatch.setattr(remote.importlib, "import_module", lambda name: fake)
+    found = [load_titanic(data, Sizes(), 0) for data in ("tfds:titanic", "hf:a/titanic#b")]
+    assert asked == ["titanic", ("a/titanic", "b")]
+    for data in found:
+        every = np.concatenate([data.train.inputs, data.validation.inputs, data.test.inputs])
+        assert every[:, 1].sum() == 1.0  # one age is missing
+        assert sum(sizes_of(data)) == 20
+    np.testing.assert_array_equal(found[0].train.inputs, found[1].train.inputs)
+    del rows[0]["age"]
+    with pytest.raises(DataError, match="received none named Age"):
+        load_titanic("tfds:titanic", Sizes(), 0)
+
+
+def test_libraries_that_a_table_cannot_come_from_are_told():
+    with pytest.raises(UsageError, match="expected tfds:NAME or hf:NAME, received 'keras:titanic'"):
+        load_titanic("keras:titanic", Sizes(), 0)
+    for data in ("tfds:wine_quality", "hf:a/california"):
+        with pytest.raises(UsageError, match=f"or keras:california_housing, received {data}"):
+            load_numbers(data, Sizes(), 0)
+
+
 def test_a_missing_file_is_one_line():
     with pytest.raises(DataError, match="expected a table of passengers, received"):
         load_titanic("nowhere.csv", Sizes(), 0)
