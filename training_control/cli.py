@@ -275,8 +275,7 @@ def _agents(text: str) -> "list[Agent]":
     names = [name.split("=")[0] for name in _names(text)]
     check_apart(names)
     folders = dict(_pair(name, "--agents") for name in _names(text) if "=" in name)
-    work = Path("runs") / "control-brains"
-    return [find(name, folders, work, _Rounds()) for name in names]
+    return [find(name, folders) for name in names]
 
 
 def _names(text: str) -> list[str]:

@@ -1,46 +1,33 @@
-"""From a name that a user types to an agent: shipped, in a folder, or trained here and now."""
+"""From a name that a user types to an agent: one that ships, or one in a folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nas_core.errors import UsageError
 from training_control import brain as brains
 from training_control.agents import KINDS
 from training_control.comparison.methods import BASELINES, Agent, replay_name
-from training_control.making import Plan, make_brain, seconds_of
-from training_control.meta_training import Round, untrained
+from training_control.making import seconds_of
+from training_control.meta_training import untrained
 from training_control.policy import FrozenPolicy
 from training_control.steering import BRAINS, open_brain
 
 UNTRAINED = "-untrained"
-SMALL: dict[str, Any] = {"simulated": 393_216, "episodes": 0}  # minutes, where none is shipped
 
 
-def find(
-    name: str,
-    folders: Mapping[str, str],
-    work: Path,
-    on_round: Callable[[Round], None],
-) -> Agent:
+def find(name: str, folders: Mapping[str, str]) -> Agent:
     """Return an agent.
 
     Args:
         name: "default", "ppo", "dqn", or a name in `folders`.
         folders: Brains of one's own, by name.
-        work: Where a brain is trained if none of this kind comes with the package.
-        on_round: Called after each round of that.
 
     Raises:
-        UsageError: An unknown name, or Stable-Baselines3 is missing and needed.
+        UsageError: An unknown name.
         RunError: The brain is missing, damaged or has another schema.
     """
     folder = Path(folders[name]) if name in folders else shipped(name)
-    if folder is None and name in KINDS:
-        folder = work / name
-        if not brains.exists(folder):
-            make_brain(Plan(name, **SMALL), folder, on_round)
     if folder is None:
         raise UsageError(
             f"expected agents among default, {', '.join(KINDS)}, or NAME=FOLDER of a brain, "

@@ -10,14 +10,10 @@ from training_control.comparison.agents import check_apart, find, shipped, untra
 from training_control.steering import BRAINS
 
 
-def nothing(_round) -> None:
-    raise AssertionError("no brain is to be trained here")
-
-
-def test_the_default_brain_is_found_under_its_kind_too(tmp_path):
-    default = find("default", {}, tmp_path, nothing)
+def test_the_default_brain_is_found_under_its_kind_too():
+    default = find("default", {})
     kind = "dqn" if default.policy.head == "values" else "ppo"
-    twin = find(kind, {}, tmp_path, nothing)
+    twin = find(kind, {})
     assert (twin.name, twin.identity) == (kind, default.identity)
     assert default.meta_training["decisions"] > 0
     assert default.controls.names[0] == "learning_rate"
@@ -26,7 +22,7 @@ def test_the_default_brain_is_found_under_its_kind_too(tmp_path):
 def test_a_folder_of_ones_own_has_the_name_that_it_is_given(tmp_path):
     shutil.copytree(BRAINS / "default", tmp_path / "mine")
     (tmp_path / "mine" / "cost.json").write_text('{"seconds": 33}')
-    agent = find("hero", {"hero": str(tmp_path / "mine")}, tmp_path, nothing)
+    agent = find("hero", {"hero": str(tmp_path / "mine")})
     assert (agent.name, agent.meta_training["seconds"]) == ("hero", 33.0)
 
 
@@ -48,11 +44,11 @@ def test_agents_have_names_of_their_own(names):
 
 def test_what_is_not_there_is_one_line(tmp_path):
     with pytest.raises(UsageError, match="expected agents among default, ppo, dqn"):
-        find("sac", {}, tmp_path, nothing)
+        find("sac", {})
     with pytest.raises(RunError, match="expected a brain in"):
-        find("mine", {"mine": str(tmp_path)}, tmp_path, nothing)
+        find("mine", {"mine": str(tmp_path)})
     with pytest.raises(RunError, match="another schema"):  # the quadratic's brain sees other things
-        find("quadratic", {}, tmp_path, nothing)
+        find("quadratic", {})
     assert shipped("../brains/default") is None
     assert shipped(str(Path("nowhere"))) is None
 
@@ -60,7 +56,7 @@ def test_what_is_not_there_is_one_line(tmp_path):
 @pytest.mark.slow
 def test_an_untrained_twin_has_other_weights_and_no_past():
     pytest.importorskip("stable_baselines3")
-    default = find("default", {}, Path("unused"), nothing)
+    default = find("default", {})
     twin = untrained_twin(default)
     assert twin.name == "default-untrained"
     assert twin.identity != default.identity
