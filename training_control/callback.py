@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from nas_core.errors import NasError, UsageError
-from nas_core.files import read_json, write_json
+from training_control.backup import Backup
 from training_control.brain import Brain
 from training_control.interventions import Entry, TensorBoardLog, write_csv
 from training_control.live_model import LiveModel
@@ -63,7 +63,8 @@ class LearnedController(keras.callbacks.Callback):
             csv: File for the decisions; none when None.
             log_dir: TensorBoard folder for them; none when None.
             backup: File that keeps the controller's state from epoch to epoch, for a training that
-                goes on after an interruption (with `keras.callbacks.BackupAndRestore`, say); it is
+                goes on after an interruption (with `keras.callbacks.BackupAndRestore`, before or
+                after it in the list); an .npz beside it keeps the weights to go back to. Both are
                 removed at the end.
             verbose: Whether to print what this model offers and each change.
 
@@ -82,7 +83,7 @@ class LearnedController(keras.callbacks.Callback):
         self._brain = None if self._off else open_brain(brain)
         self._monitor, self._every, self._verbose = monitor, every, verbose
         self._csv = None if csv is None else Path(csv)
-        self._backup = None if backup is None else Path(backup)
+        self._backup = None if backup is None else Backup(Path(backup))
         self._board = None if log_dir is None or self._off else TensorBoardLog(Path(log_dir))
         self._steering: Steering | None = None
         self._pending: dict[str, Any] | None = None
@@ -91,7 +92,8 @@ class LearnedController(keras.callbacks.Callback):
         self._held: float | None = None  # validation loss of the weights that are kept
         self._good: list[np.ndarray] | None = None  # snapshot to roll back to
         self._fresh: list[np.ndarray] | None = None  # first one, while it may be needed
-        self._starting = self._resumed = False
+        self._kept: list[np.ndarray] | None = None  # `_good` from before an interruption
+        self._starting = self._resumed = self._went_back = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Look at the model; raise for what cannot be controlled."""
@@ -100,10 +102,11 @@ class LearnedController(keras.callbacks.Callback):
         self._live = LiveModel(self.model)
         values = self._live.values()
         self._steering = Steering(self._brain, values, self._live.available, self._live.known)
-        self._held = self._good = self._fresh = None
+        self._held = self._good = self._fresh = self._kept = None
         self._starting, self._resumed = True, False
-        if self._backup is not None and self._backup.exists():
-            self._pending = read_json(self._backup)
+        found = None if self._backup is None else self._backup.read()
+        if found is not None:
+            self._pending, self._kept = found
         if self._pending is not None:
             self._take_over(self._pending)
         self._say(describe(self._brain, self._live.available, self._live.known))
@@ -115,6 +118,25 @@ class LearnedController(keras.callbacks.Callback):
             self._good = self._live.first_snapshot()  # after what others have loaded
             first = epoch == 0 and not self._resumed and self._live.shows_first_loss()
             self._fresh = self._good if first and self._monitor == COMPARABLE else None
+            if self._resumed:
+                self._go_on(epoch)
+        self._epoch = epoch
+
+    def _go_on(self, epoch: int) -> None:
+        """Set what another callback's backup does not know of, before the first epoch.
+
+        Keras saves weights at the end of an epoch, which may be before the controller goes back
+        from them. Its backup may also be an epoch older or newer than the controller's: then its
+        weights stay, and the kept ones are only there to go back to.
+        """
+        if self._kept is not None and self._good is not None:
+            self._live.check(self._kept)
+            if self._went_back and epoch == self._epoch:
+                self._live.restore(self._kept)
+        self._good = self._good if self._kept is None else self._kept
+        self._kept = None
+        if self._steering is not None:
+            self._live.set(self._steering.values)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Take in the loss before training; decide, if decisions are counted in batches."""
@@ -136,7 +158,7 @@ class LearnedController(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decide on the next epoch."""
-        self._epoch = epoch + 1
+        self._epoch, self._went_back = epoch + 1, False
         if self._steering is None:
             return
         seen = self._seen(logs or {})
@@ -145,17 +167,23 @@ class LearnedController(keras.callbacks.Callback):
         if self._steering is None or self._progress(0) >= EARLY:
             self._fresh = None
         if self._backup is not None and self._steering is not None:
-            write_json(self._backup, _finite_json(self.state()))
+            self._backup.write(self.state(), self._good)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the backup: the training is whole."""
         if self._backup is not None:
-            self._backup.unlink(missing_ok=True)
+            self._backup.remove()
 
     def state(self) -> dict[str, Any]:
         """Return JSON values from which another controller goes on, between two epochs."""
         steering = {} if self._steering is None else self._steering.state()
-        return {"steering": steering, "epoch": self._epoch, "step": self._step, "held": self._held}
+        return {
+            "steering": steering,
+            "epoch": self._epoch,
+            "step": self._step,
+            "held": self._held,
+            "went_back": self._went_back,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken; before or during the next `fit`."""
@@ -169,6 +197,7 @@ class LearnedController(keras.callbacks.Callback):
             self._steering.begin(None)  # the first weights are those of another process
             self._live.set(self._steering.values)
         self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
+        self._went_back = state["went_back"]
         self._pending, self._fresh, self._resumed = None, None, True
 
     def _seen(self, logs: dict[str, Any]) -> Seen | None:
@@ -245,6 +274,7 @@ class LearnedController(keras.callbacks.Callback):
             self._good = self._live.snapshot()
         elif self._good is not None:
             self._live.restore(self._good)
+            self._went_back = True
 
     def _report(self, entry: Entry, values: dict[str, Any]) -> None:
         self.log.append(entry)
@@ -258,14 +288,3 @@ class LearnedController(keras.callbacks.Callback):
     def _say(self, text: str) -> None:
         if self._verbose:
             print(f"controller: {text}", flush=True)
-
-
-def _finite_json(value: Any) -> Any:
-    """Return JSON values with None for numbers that JSON has no name for."""
-    if isinstance(value, dict):
-        return {key: _finite_json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

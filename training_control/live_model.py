@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas_core.errors import UsageError
+from nas_core.errors import RunError, UsageError
 from training_control.controls import OPTIMIZERS, Hyperparameters
 
 PREPARED = "_training_control"  # attribute of a prepared model
@@ -205,6 +205,22 @@ class LiveModel:
         """Go back to a snapshot; the optimizer's count of steps goes back too."""
         for variable, value in zip(self._variables(), snapshot, strict=True):
             variable.assign(value)
+
+    def check(self, snapshot: list[np.ndarray]) -> None:
+        """Refuse a snapshot of another model.
+
+        Raises:
+            RunError: Its arrays have other shapes.
+        """
+        ours = [tuple(v.shape) for v in self._variables()]
+        theirs = [value.shape for value in snapshot]
+        if ours != theirs:
+            first = next((a for a, b in zip(theirs, ours, strict=False) if a != b), "none")
+            raise RunError(
+                f"expected a controller's backup of this model and optimizer, {len(ours)} arrays, "
+                f"received {len(theirs)}, the first difference {first}: delete the backup, or name "
+                "another"
+            )
 
     def _variables(self) -> list[Any]:
         # Seeds are left alone: a training that is repeated is to meet another dropout.

@@ -310,6 +310,61 @@ def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> 
     assert not (tmp_path / "b" / "controller.json").exists()
 
 
+class Stop(keras.callbacks.Callback):
+    """Interrupts a training at the start or the end of an epoch."""
+
+    def __init__(self, start: int | None = None, end: int | None = None) -> None:
+        super().__init__()
+        self.start, self.end = start, end
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == self.start:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch == self.end:
+            raise KeyboardInterrupt
+
+
+def exploding(folder: Path, value: float, order: str, stop: Stop | None = None) -> Any:
+    """Fit four epochs of which the second explodes; return the model and the controller."""
+    controller = LearnedController(always("keep"), backup=folder / "c.json", verbose=False)
+    parts = {"k": keras.callbacks.BackupAndRestore(folder / "keras"), "c": controller, "s": stop}
+    net = model(dropout=0.0)  # Keras does not keep the seeds of dropout
+    given = [parts[name] for name in order if parts[name] is not None]
+    fit(net, Spoiler(1, value), *given, epochs=4, shuffle=False)
+    return net, controller
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["kcs", "cks"])
+@pytest.mark.parametrize("value", [float("nan"), 50.0])
+def test_weights_that_exploded_do_not_come_back_after_an_interruption(
+    tmp_path: Path, value: float, order: str
+) -> None:
+    whole, first = exploding(tmp_path / "a", value, order)
+    assert [entry.event for entry in first.log] == ["kept", "rolled back", "kept", "kept"]
+    with pytest.raises(KeyboardInterrupt):
+        exploding(tmp_path / "b", value, order, Stop(start=2))
+    rest, second = exploding(tmp_path / "b", value, order)
+    assert [entry.event for entry in second.log][-2:] == ["kept", "kept"]
+    for one, two in zip(whole.get_weights(), rest.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    for one, two in zip(whole.optimizer.variables, rest.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not list((tmp_path / "b").iterdir())
+
+
+@pytest.mark.slow
+def test_a_backup_of_keras_that_is_an_epoch_newer_or_older_does_no_harm(tmp_path: Path) -> None:
+    for order in ("ksc", "csk"):  # killed after one of them has written and before the other
+        with pytest.raises(KeyboardInterrupt):
+            exploding(tmp_path / order, float("nan"), order, Stop(end=1))
+        net, controller = exploding(tmp_path / order, 50.0, order)
+        assert "rolled back" in [entry.event for entry in controller.log]
+        assert np.isfinite(net.evaluate(X, Y, verbose=0)[0])
+
+
 @pytest.mark.slow
 def test_a_crash_of_the_agent_ends_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     controller = LearnedController(always("x0.5"), verbose=False)
