@@ -36,7 +36,7 @@ class LearnedController(keras.callbacks.Callback):
     its own ends its work, never the training.
 
     Attributes:
-        log: Decisions so far, an `interventions.Entry` each.
+        log: Decisions so far, an `interventions.Entry` each; those before an interruption too.
     """
 
     def __init__(
@@ -183,6 +183,7 @@ class LearnedController(keras.callbacks.Callback):
             "step": self._step,
             "held": self._held,
             "went_back": self._went_back,
+            "log": [entry.to_json() for entry in self.log],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -198,6 +199,7 @@ class LearnedController(keras.callbacks.Callback):
             self._live.set(self._steering.values)
         self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
         self._went_back = state["went_back"]
+        self.log = [Entry.from_json(row) for row in state["log"]]
         self._pending, self._fresh, self._resumed = None, None, True
 
     def _seen(self, logs: dict[str, Any]) -> Seen | None:

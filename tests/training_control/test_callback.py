@@ -284,30 +284,34 @@ def test_weight_decay_of_a_prepared_model_by_hand() -> None:
 
 @pytest.mark.slow
 def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> None:
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            if epoch == 2:
-                raise KeyboardInterrupt
-
     def run(folder: Path, *more: Any) -> LearnedController:
         controller = LearnedController(
-            always("x0.9"), backup=folder / "controller.json", verbose=False
+            always("x0.9"),
+            csv=folder / "log.csv",
+            backup=folder / "controller.json",
+            verbose=False,
         )
         resume = keras.callbacks.BackupAndRestore(folder / "backup")
-        fit(model(), resume, controller, *more, epochs=4, shuffle=False)
+        net = model(dropout=0.0)
+        fit(net, resume, Spoiler(0, float("nan")), controller, *more, epochs=4, shuffle=False)
         return controller
 
     whole = run(tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "b", Stop())
+        run(tmp_path / "b", Stop(start=2))
     assert json.loads((tmp_path / "b" / "controller.json").read_text())["epoch"] == 2
     rest = run(tmp_path / "b")
-    assert [e.learning_rate for e in rest.log] == [e.learning_rate for e in whole.log[2:]]
-    assert [e.epoch for e in rest.log] == [3, 4]
+    assert len(rest.log) == 4
+    for one, two in zip(table(tmp_path / "a"), table(tmp_path / "b"), strict=True):
+        assert one[:-1] == two[:-1]  # all but the seconds
     assert rest._steering is not None and whole._steering is not None
     ours, theirs = rest._steering.state(), whole._steering.state()
     assert ours["observer"]["counts"] == theirs["observer"]["counts"]
     assert not (tmp_path / "b" / "controller.json").exists()
+
+
+def table(folder: Path) -> list[list[str]]:
+    return list(csv.reader((folder / "log.csv").read_text().splitlines()))
 
 
 class Stop(keras.callbacks.Callback):
@@ -361,7 +365,7 @@ def test_a_backup_of_keras_that_is_an_epoch_newer_or_older_does_no_harm(tmp_path
         with pytest.raises(KeyboardInterrupt):
             exploding(tmp_path / order, float("nan"), order, Stop(end=1))
         net, controller = exploding(tmp_path / order, 50.0, order)
-        assert "rolled back" in [entry.event for entry in controller.log]
+        assert "rolled back" in [entry.event for entry in controller.log[1 if order == "ksc" else 2 :]]
         assert np.isfinite(net.evaluate(X, Y, verbose=0)[0])
 
 
