@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from nas_core.errors import NasError, UsageError
-from training_control.backup import Backup
 from training_control.brain import Brain
-from training_control.interventions import Entry, TensorBoardLog, write_csv
+from training_control.interventions import Entry
 from training_control.live_model import LiveModel
+from training_control.outputs import Outputs
 from training_control.safety import EARLY
 from training_control.steering import Seen, Steering, Verdict, describe, open_brain
 
@@ -49,6 +49,7 @@ class LearnedController(keras.callbacks.Callback):
         csv: str | Path | None = None,
         log_dir: str | Path | None = None,
         backup: str | Path | None = None,
+        best: str | Path | None = None,
         verbose: bool = True,
     ) -> None:
         """Open a brain.
@@ -66,6 +67,9 @@ class LearnedController(keras.callbacks.Callback):
                 goes on after an interruption (with `keras.callbacks.BackupAndRestore`, before or
                 after it in the list); an .npz beside it keeps the weights to go back to. Both are
                 removed at the end.
+            best: File, ending in `.keras`, for the model as it was after the epoch with the lowest
+                monitored loss; the last model is what `fit` leaves. `backup` keeps that loss over
+                an interruption.
             verbose: Whether to print what this model offers and each change.
 
         Raises:
@@ -82,9 +86,8 @@ class LearnedController(keras.callbacks.Callback):
         self._off = agent == "off"
         self._brain = None if self._off else open_brain(brain)
         self._monitor, self._every, self._verbose = monitor, every, verbose
-        self._csv = None if csv is None else Path(csv)
-        self._backup = None if backup is None else Backup(Path(backup))
-        self._board = None if log_dir is None or self._off else TensorBoardLog(Path(log_dir))
+        places = [None if p is None or self._off else Path(p) for p in (csv, log_dir, backup, best)]
+        self._outputs = Outputs(*places)
         self._steering: Steering | None = None
         self._pending: dict[str, Any] | None = None
         self._epoch = self._step = 0
@@ -104,7 +107,7 @@ class LearnedController(keras.callbacks.Callback):
         self._steering = Steering(self._brain, values, self._live.available, self._live.known)
         self._held = self._good = self._fresh = self._kept = None
         self._starting, self._resumed = True, False
-        found = None if self._backup is None else self._backup.read()
+        found = self._outputs.kept()
         if found is not None:
             self._pending, self._kept = found
         if self._pending is not None:
@@ -159,6 +162,7 @@ class LearnedController(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decide on the next epoch."""
         self._epoch, self._went_back = epoch + 1, False
+        self._outputs.keep_best(self.model, (logs or {}).get(self._monitor))
         if self._steering is None:
             return
         seen = self._seen(logs or {})
@@ -166,13 +170,12 @@ class LearnedController(keras.callbacks.Callback):
             self._guarded(seen)
         if self._steering is None or self._progress(0) >= EARLY:
             self._fresh = None
-        if self._backup is not None and self._steering is not None:
-            self._backup.write(self.state(), self._good)
+        if self._steering is not None:
+            self._outputs.keep(self.state(), self._good)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the backup: the training is whole."""
-        if self._backup is not None:
-            self._backup.remove()
+        self._outputs.finish()
 
     def state(self) -> dict[str, Any]:
         """Return JSON values from which another controller goes on, between two epochs."""
@@ -183,6 +186,7 @@ class LearnedController(keras.callbacks.Callback):
             "step": self._step,
             "held": self._held,
             "went_back": self._went_back,
+            "best": self._outputs.lowest,
             "log": [entry.to_json() for entry in self.log],
         }
 
@@ -199,6 +203,7 @@ class LearnedController(keras.callbacks.Callback):
             self._live.set(self._steering.values)
         self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
         self._went_back = state["went_back"]
+        self._outputs.take_lowest(state["best"])
         self.log = [Entry.from_json(row) for row in state["log"]]
         self._pending, self._fresh, self._resumed = None, None, True
 
@@ -280,10 +285,7 @@ class LearnedController(keras.callbacks.Callback):
 
     def _report(self, entry: Entry, values: dict[str, Any]) -> None:
         self.log.append(entry)
-        if self._csv is not None:
-            write_csv(self._csv, self.log)
-        if self._board is not None:
-            self._board.write(entry, values, self._live.known)
+        self._outputs.record(self.log, values, self._live.known)
         if entry.changed:
             self._say(f"epoch {entry.epoch}: {entry.event}: {entry.changed}")
 

@@ -365,8 +365,68 @@ def test_a_backup_of_keras_that_is_an_epoch_newer_or_older_does_no_harm(tmp_path
         with pytest.raises(KeyboardInterrupt):
             exploding(tmp_path / order, float("nan"), order, Stop(end=1))
         net, controller = exploding(tmp_path / order, 50.0, order)
-        assert "rolled back" in [entry.event for entry in controller.log[1 if order == "ksc" else 2 :]]
+        assert "rolled back" in [
+            entry.event for entry in controller.log[1 if order == "ksc" else 2 :]
+        ]
         assert np.isfinite(net.evaluate(X, Y, verbose=0)[0])
+
+
+@pytest.mark.slow
+def test_the_best_model_is_kept_over_an_interruption(tmp_path: Path) -> None:
+    def run(spoiled: int, *more: Any) -> tuple[Any, LearnedController]:
+        controller = LearnedController(
+            always("keep"),
+            best=tmp_path / "best.keras",
+            backup=tmp_path / "c.json",
+            verbose=False,
+        )
+        net = model(0.001, dropout=0.0)
+        keras_own = keras.callbacks.BackupAndRestore(tmp_path / "keras")
+        fit(net, Spoiler(spoiled, 0.5), keras_own, controller, *more, epochs=4)
+        return net, controller
+
+    with pytest.raises(KeyboardInterrupt):
+        run(1, Stop(start=2))
+    kept = (tmp_path / "best.keras").read_bytes()
+    net, controller = run(3, Stop(start=9))
+    losses = [entry.validation_loss for entry in controller.log]
+    assert losses[0] < min(losses[1], losses[3])
+    best = keras.models.load_model(tmp_path / "best.keras")
+    assert best.evaluate(X[:32], Y[:32], verbose=0)[0] == pytest.approx(min(losses), rel=1e-6)
+    assert min(losses) < net.evaluate(X[:32], Y[:32], verbose=0)[0]
+    assert losses[0] < losses[2]
+    assert (tmp_path / "best.keras").read_bytes() == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["best.keras"]
+
+
+def warnings_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that all warnings go to: TensorFlow's would be errors inside `pytest.warns`."""
+    said: list[str] = []
+    monkeypatch.setattr("warnings.warn", lambda message, *_, **__: said.append(str(message)))
+    return said
+
+
+def test_the_best_model_is_saved_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "best.keras").write_text("an older one")
+
+    def full(path: Path) -> None:
+        Path(path).write_text("half")
+        raise OSError("no space left")
+
+    net = model()
+    monkeypatch.setattr(net, "save", full)
+    controller = LearnedController(always("keep"), best=tmp_path / "best.keras", verbose=False)
+    said = warnings_of(monkeypatch)
+    fit(net, controller)
+    (warning,) = [text for text in said if "controller" in text]
+    assert "cannot write the best model (OSError: no space left)" in warning
+    assert len(controller.log) == 3
+    assert (tmp_path / "best.keras").read_text() == "an older one"
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(UsageError, match=r"ends in \.keras"):
+        LearnedController(always("keep"), best=tmp_path / "best.h5")
 
 
 @pytest.mark.slow
@@ -374,8 +434,7 @@ def test_a_crash_of_the_agent_ends_the_agent(monkeypatch: pytest.MonkeyPatch) ->
     controller = LearnedController(always("x0.5"), verbose=False)
     monkeypatch.setattr(FrozenPolicy, "act", lambda *_: 1 / 0)
     net, plain = model(), model()
-    said: list[str] = []
-    monkeypatch.setattr("warnings.warn", lambda message, *_, **__: said.append(str(message)))
+    said = warnings_of(monkeypatch)
     history = fit(net, controller)
     (warning,) = [text for text in said if "controller is off" in text]
     assert "ZeroDivisionError" in warning
