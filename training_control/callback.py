@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas_core.errors import NasError, UsageError
+from nas_core.errors import NasError, RunError, UsageError
 from training_control.brain import Brain
 from training_control.interventions import Entry
 from training_control.live_model import LiveModel
@@ -23,6 +23,7 @@ from training_control.safety import EARLY
 from training_control.steering import Seen, Steering, Verdict, describe, open_brain
 
 AGENTS = ("brain", "off")
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # of a foreign state
 COMPARABLE = "val_loss"  # the loss that `fit` also reports of the first batch
 
 
@@ -96,7 +97,7 @@ class LearnedController(keras.callbacks.Callback):
         self._good: list[np.ndarray] | None = None  # snapshot to roll back to
         self._fresh: list[np.ndarray] | None = None  # first one, while it may be needed
         self._kept: list[np.ndarray] | None = None  # `_good` from before an interruption
-        self._starting = self._resumed = self._went_back = False
+        self._starting = self._resumed = self._went_back = self._failed = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Look at the model; raise for what cannot be controlled."""
@@ -106,12 +107,15 @@ class LearnedController(keras.callbacks.Callback):
         values = self._live.values()
         self._steering = Steering(self._brain, values, self._live.available, self._live.known)
         self._held = self._good = self._fresh = self._kept = None
-        self._starting, self._resumed = True, False
+        self._starting, self._resumed, self._failed = True, False, False
         found = self._outputs.kept()
         if found is not None:
             self._pending, self._kept = found
         if self._pending is not None:
             self._take_over(self._pending)
+        if self._failed:
+            self._say("off, after an error before the interruption")
+            return
         self._say(describe(self._brain, self._live.available, self._live.known))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -163,15 +167,12 @@ class LearnedController(keras.callbacks.Callback):
         """Decide on the next epoch."""
         self._epoch, self._went_back = epoch + 1, False
         self._outputs.keep_best(self.model, (logs or {}).get(self._monitor))
-        if self._steering is None:
-            return
-        seen = self._seen(logs or {})
+        seen = None if self._steering is None else self._seen(logs or {})
         if seen is not None:
             self._guarded(seen)
         if self._steering is None or self._progress(0) >= EARLY:
             self._fresh = None
-        if self._steering is not None:
-            self._outputs.keep(self.state(), self._good)
+        self._outputs.keep(self.state(), self._good)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the backup: the training is whole."""
@@ -186,26 +187,43 @@ class LearnedController(keras.callbacks.Callback):
             "step": self._step,
             "held": self._held,
             "went_back": self._went_back,
+            "failed": self._failed,
             "best": self._outputs.lowest,
             "log": [entry.to_json() for entry in self.log],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken; before or during the next `fit`."""
+        """Go on from where `state` was taken; before or during the next `fit`.
+
+        Raises:
+            RunError: It is no such state; before training, if it was given before.
+        """
         self._pending = state
         if self._steering is not None:
             self._take_over(state)
 
     def _take_over(self, state: dict[str, Any]) -> None:
+        try:
+            self._take_values(state)
+        except MALFORMED as error:
+            raise RunError(
+                f"expected the state of a controller, received another ({type(error).__name__}: "
+                f"{error}): delete the backup to start without it, or name another"
+            ) from error
+        self._pending, self._fresh, self._resumed = None, None, True
+        if self._failed:
+            self._steering = None
+
+    def _take_values(self, state: dict[str, Any]) -> None:
         if self._steering is not None and state["steering"]:
             self._steering.load_state(state["steering"])
             self._steering.begin(None)  # the first weights are those of another process
             self._live.set(self._steering.values)
-        self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
-        self._went_back = state["went_back"]
+        self._epoch, self._step = int(state["epoch"]), int(state["step"])
+        self._held = None if state["held"] is None else float(state["held"])
+        self._went_back, self._failed = bool(state["went_back"]), bool(state["failed"])
         self._outputs.take_lowest(state["best"])
         self.log = [Entry.from_json(row) for row in state["log"]]
-        self._pending, self._fresh, self._resumed = None, None, True
 
     def _seen(self, logs: dict[str, Any]) -> Seen | None:
         """Return what an epoch has shown; None where `fit` has skipped validation."""
@@ -242,7 +260,8 @@ class LearnedController(keras.callbacks.Callback):
         try:
             self._decide(seen, started)
         except Exception as error:
-            self._steering = None
+            self._steering = self._good = None
+            self._failed = True
             kind = "" if isinstance(error, NasError) else f"{type(error).__name__}: "
             warnings.warn(
                 f"the controller is off from now on, training goes on with what is set: {kind}"

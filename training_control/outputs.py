@@ -14,6 +14,7 @@ from training_control.backup import Backup
 from training_control.interventions import Entry, TensorBoardLog, write_csv
 
 MODEL = ".keras"
+BOARD = "its TensorBoard log"
 
 
 class Outputs:
@@ -41,14 +42,18 @@ class Outputs:
         self._warned: set[str] = set()
         self.lowest: float | None = None
         if log_dir is not None:
-            self._board = TensorBoardLog(log_dir)
+            self._written(BOARD, lambda: self._open(log_dir))
+
+    def _open(self, log_dir: Path) -> None:
+        self._board = TensorBoardLog(log_dir)
 
     def record(self, log: list[Entry], values: dict[str, Any], known: tuple[str, ...]) -> None:
         """Write the decisions so far, and the last one's hyperparameters."""
-        if self._csv is not None:
-            write_csv(self._csv, log)
-        if self._board is not None:
-            self._board.write(log[-1], values, known)
+        csv, board = self._csv, self._board
+        if csv is not None:
+            self._written("its CSV", lambda: write_csv(csv, log))
+        if board is not None:
+            self._written(BOARD, lambda: board.write(log[-1], values, known))
 
     def keep_best(self, model: Any, loss: float | None) -> None:
         """Save a model, atomically, if its loss is below that of the one that is kept."""
@@ -65,8 +70,9 @@ class Outputs:
 
     def keep(self, state: dict[str, Any], weights: Sequence[np.ndarray] | None) -> None:
         """Write what another process goes on from."""
-        if self._backup is not None:
-            self._backup.write(state, weights)
+        backup = self._backup
+        if backup is not None:
+            self._written("its backup", lambda: backup.write(state, weights))
 
     def kept(self) -> tuple[dict[str, Any], list[np.ndarray] | None] | None:
         """Return what `keep` was given before an interruption; None if there is nothing.
@@ -79,7 +85,7 @@ class Outputs:
     def finish(self) -> None:
         """Remove the backup: the training is whole."""
         if self._backup is not None:
-            self._backup.remove()
+            self._written("its backup", self._backup.remove)
 
     def _written(self, what: str, write: Callable[[], object]) -> bool:
         """Write something; warn, once, if that fails, whatever the library raises.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nas_core.errors import RunError
+from nas_core.errors import RunError, UsageError
 from training_control import brain as brains
 from training_control.brain import Brain
 from training_control.controls import CONTROLS, Hyperparameters, changes, clipped
@@ -57,7 +57,13 @@ def open_brain(brain: str | Path | Brain) -> Brain:
 
     Raises:
         RunError: There is none, it is damaged, or it is not one that controls trainings.
+        UsageError: It is something else.
     """
+    if not isinstance(brain, str | Path | Brain):
+        raise UsageError(
+            f"expected a brain as 'default', a folder or a Brain, received {brain!r}: leave it out "
+            "for the default one; LearnedController(agent='off') trains plainly"
+        )
     if not isinstance(brain, Brain):
         shipped = BRAINS / str(brain)
         known = isinstance(brain, str) and brain == Path(brain).name and brains.exists(shipped)

@@ -448,6 +448,101 @@ def test_decides_every_few_batches() -> None:
     assert [(e.epoch, e.step) for e in controller.log] == [(1, 3), (1, 4), (1, 6), (2, 6)]
 
 
+@pytest.mark.slow
+def test_an_agent_that_crashed_stays_off_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*more: Any) -> tuple[Any, LearnedController]:
+        controller = LearnedController(always("x0.5"), backup=tmp_path / "c.json", verbose=False)
+        resume, net = keras.callbacks.BackupAndRestore(tmp_path / "keras"), model()
+        fit(net, resume, controller, *more, epochs=4)
+        return net, controller
+
+    warnings_of(monkeypatch)
+    crash = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: monkeypatch.setattr(
+            FrozenPolicy, "act", (lambda *_: 1 / 0) if epoch == 1 else FrozenPolicy.act
+        )
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(crash, Stop(start=2))
+    monkeypatch.undo()
+    net, controller = run()
+    assert [entry.event for entry in controller.log] == ["changed"]
+    assert float(net.optimizer.learning_rate) == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"weights": null}',
+        '{"weights": {"name": "../x", "sha256": ""}}',
+        "null",
+    ],
+)
+def test_a_backup_that_is_none_is_one_line_before_training(tmp_path: Path, content: str) -> None:
+    (tmp_path / "c.json").write_text(content)
+    net = model()
+    before = net.get_weights()
+    with pytest.raises(RunError, match="expected the state of a controller") as raised:
+        fit(net, LearnedController(always("keep"), backup=tmp_path / "c.json", verbose=False))
+    assert len(str(raised.value).splitlines()) == 1
+    for one, two in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.slow
+def test_a_backup_of_another_model_or_damaged_is_one_line_before_training(tmp_path: Path) -> None:
+    def controller() -> LearnedController:
+        return LearnedController(always("keep"), backup=tmp_path / "c.json", verbose=False)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model(), controller(), Stop(start=2))
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    other.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = other.get_weights()
+    with pytest.raises(RunError, match=r"expected a controller's backup of this model"):
+        fit(other, controller())
+    np.testing.assert_array_equal(before[0], other.get_weights()[0])
+    values = json.loads((tmp_path / "c.json").read_text())
+    values["steering"]["values"]["learning_rate"] = "fast"
+    (tmp_path / "c.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match="expected the state of a controller"):
+        fit(model(), controller())
+    (weights,) = tmp_path.glob("*.1.npz")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(RunError, match="is not as it was written"):
+        fit(model(), controller())
+
+
+def test_what_cannot_be_written_is_one_warning_each_and_the_agent_stays_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    said = warnings_of(monkeypatch)
+    nowhere = tmp_path / "file"
+    controller = LearnedController(
+        always("x0.5"),
+        csv=nowhere / "log.csv",
+        log_dir=nowhere / "board",
+        backup=nowhere / "c.json",
+        best=nowhere / "best.keras",
+        verbose=False,
+    )
+    net = model()
+    fit(net, controller)
+    told = sorted(text.split(" (")[0] for text in said if "controller" in text)
+    begin = "the controller cannot write"
+    things = ("its CSV", "its TensorBoard log", "its backup", "the best model")
+    assert told == [f"{begin} {thing}" for thing in things]
+    assert [entry.event for entry in controller.log] == ["changed"] * 3
+    assert float(net.optimizer.learning_rate) == pytest.approx(0.01 / 8)
+
+
 def test_bad_input(tmp_path: Path) -> None:
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     net = model()
@@ -468,6 +563,8 @@ def test_bad_input(tmp_path: Path) -> None:
         LearnedController(tmp_path / "b")
     with pytest.raises(RunError, match="expected a brain in"):
         LearnedController(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="expected a brain as 'default', a folder or a Brain"):
+        LearnedController(None)
     with pytest.raises(UsageError, match="agent 'brain' or 'off'"):
         LearnedController(always("keep"), every=0)
 
