@@ -117,6 +117,8 @@ class LearnedController(keras.callbacks.Callback):
             self._say("off, after an error before the interruption")
             return
         self._say(describe(self._brain, self._live.available, self._live.known))
+        if self._live.stale:
+            self._say("compiled again: prepare(model) once more, for weight decay and norms")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start counting the epoch's batches; before the first, keep the weights."""

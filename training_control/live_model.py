@@ -1,7 +1,7 @@
 """What can be turned and measured in a user's Keras model, without rebuilding or recompiling it."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 from nas_core.errors import RunError, UsageError
 from training_control.controls import OPTIMIZERS, Hyperparameters
 
-PREPARED = "_training_control"  # attribute of a prepared model
+PREPARED = "_training_control"  # attribute of a prepared model, and of its optimizer
 
 
 @dataclass
@@ -19,13 +19,16 @@ class Parts:
 
     Attributes:
         dropout: Variable that all its Dropout layers read; None without such layers.
-        weight_decay: Variable that its optimizer reads.
+        optimizer: The one that reads weight decay and adds up norms; not another that the model
+            has been compiled with since.
+        weight_decay: Variable that the optimizer reads.
         norms: Sum of gradient norms since the last reading, and their number.
     """
 
     dropout: Any
+    optimizer: Any
     weight_decay: Any
-    norms: list[Any] = field(default_factory=list)
+    norms: list[Any]
 
 
 def prepare(model: keras.Model) -> keras.Model:
@@ -33,7 +36,7 @@ def prepare(model: keras.Model) -> keras.Model:
 
     The layers, the optimizer and what is saved stay as they are: only what they do in a training
     step is replaced, by something that reads variables. Weight decay is decoupled, whatever the
-    optimizer. Call it after `compile` and before `fit`.
+    optimizer. Call it after `compile` and before `fit`; after another `compile` once more.
 
     Args:
         model: Compiled, on TensorFlow.
@@ -50,17 +53,13 @@ def prepare(model: keras.Model) -> keras.Model:
             "without prepare; the learning rate is controlled on every backend"
         )
     optimizer = optimizer_of(model)
-    if getattr(model, PREPARED, None) is not None:
+    parts: Parts | None = getattr(model, PREPARED, None)
+    if parts is not None and parts.optimizer is optimizer:
         return model
-    rate = _live_dropout(model)
-    before = optimizer.weight_decay  # None, and False, where there is none
-    decay = keras.Variable(
-        0.0 if before is None else float(before), trainable=False, dtype="float32"
-    )
-    norms = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)]
+    rate = _live_dropout(model) if parts is None else parts.dropout
+    decay, norms = _live_optimizer(optimizer)
     # Set past Keras, which would count these variables among the model's weights and save them.
-    object.__setattr__(model, PREPARED, Parts(rate, decay, norms))
-    _live_optimizer(optimizer, decay, norms)
+    object.__setattr__(model, PREPARED, Parts(rate, optimizer, decay, norms))
     model.train_function = None  # traced again, with the new parts
     return model
 
@@ -86,8 +85,26 @@ def _live_dropout(model: keras.Model) -> Any:
     return rate
 
 
-def _live_optimizer(optimizer: Any, decay: Any, norms: list[Any]) -> None:
-    """Let the optimizer read its weight decay from a variable and add up gradient norms."""
+def _live_optimizer(optimizer: Any) -> tuple[Any, list[Any]]:
+    """Let an optimizer read its weight decay from a variable and add up gradient norms, once.
+
+    Returns:
+        The variable; the sum and the number of norms.
+    """
+    present: tuple[Any, list[Any]] | None = getattr(optimizer, PREPARED, None)
+    if present is not None:
+        return present
+    before = optimizer.weight_decay  # None, and False, where there is none
+    decay = keras.Variable(
+        0.0 if before is None else float(before), trainable=False, dtype="float32"
+    )
+    norms = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)]
+    _patch(optimizer, decay, norms)
+    object.__setattr__(optimizer, PREPARED, (decay, norms))
+    return decay, norms
+
+
+def _patch(optimizer: Any, decay: Any, norms: list[Any]) -> None:
     update = optimizer._backend_apply_gradients
 
     def apply_gradients(gradients: Any, variables: Any) -> None:
@@ -129,6 +146,8 @@ class LiveModel:
     Attributes:
         available: Controls that act.
         known: Hyperparameters whose values are true ones.
+        stale: Whether the model was compiled again since `prepare`, with another optimizer: then
+            only its dropout is live.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -138,25 +157,24 @@ class LiveModel:
             UsageError: See `optimizer_of`.
         """
         self._model, self._optimizer = model, optimizer_of(model)
-        self._parts: Parts | None = getattr(model, PREPARED, None)
+        parts: Parts | None = getattr(model, PREPARED, None)
+        self.stale = parts is not None and parts.optimizer is not self._optimizer
+        self._dropout = None if parts is None else parts.dropout
+        self._decay = None if parts is None or self.stale else parts.weight_decay
+        self._norms = None if parts is None or self.stale else parts.norms
         kind = type(self._optimizer).__name__.lower()
         self._kind = kind if kind in OPTIMIZERS else None
-        self.available = ("learning_rate", *self._added())
+        added = {"dropout": self._dropout, "weight_decay": self._decay}
+        self.available = ("learning_rate", *(n for n, v in added.items() if v is not None))
         self.known = (*self.available, *(() if self._kind is None else ("optimizer",)))
-
-    def _added(self) -> tuple[str, ...]:
-        if self._parts is None:
-            return ()
-        dropout = () if self._parts.dropout is None else ("dropout",)
-        return (*dropout, "weight_decay")
 
     def values(self) -> Hyperparameters:
         """Return the present values; those that are not known take the usual ones."""
         given: dict[str, Any] = {"learning_rate": float(self._optimizer.learning_rate)}
-        if self._parts is not None:
-            given["weight_decay"] = float(self._parts.weight_decay)
-            if self._parts.dropout is not None:
-                given["dropout"] = float(self._parts.dropout)
+        if self._decay is not None:
+            given["weight_decay"] = float(self._decay)
+        if self._dropout is not None:
+            given["dropout"] = float(self._dropout)
         if self._kind is not None:
             given["optimizer"] = self._kind
         return Hyperparameters(**given)
@@ -164,17 +182,17 @@ class LiveModel:
     def set(self, values: Hyperparameters) -> None:
         """Set what can be set."""
         self._optimizer.learning_rate = values.learning_rate
-        if self._parts is not None:
-            self._parts.weight_decay.assign(values.weight_decay)
-            if self._parts.dropout is not None:
-                self._parts.dropout.assign(values.dropout)
+        if self._decay is not None:
+            self._decay.assign(values.weight_decay)
+        if self._dropout is not None:
+            self._dropout.assign(values.dropout)
 
     def gradient_norm(self) -> float | None:
         """Return the mean gradient norm since the last call; None if it is not measured."""
-        if self._parts is None:
+        if self._norms is None:
             return None
-        total, count = (float(variable) for variable in self._parts.norms)
-        for variable in self._parts.norms:
+        total, count = (float(variable) for variable in self._norms)
+        for variable in self._norms:
             variable.assign(0.0)
         return total / count if count > 0 else math.nan
 

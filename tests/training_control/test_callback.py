@@ -282,6 +282,38 @@ def test_weight_decay_of_a_prepared_model_by_hand() -> None:
         np.testing.assert_allclose(new, old * (1 - 0.5 * 0.4), rtol=1e-6)
 
 
+def test_a_prepared_model_that_is_compiled_again_is_to_be_prepared_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    net, controller = prepare(model()), LearnedController(always("keep", ALL))
+    first = net.optimizer
+    net.compile(keras.optimizers.SGD(0.1, weight_decay=0.05), net.loss)
+    fit(net, controller, epochs=1)
+    assert controller._live.available == ("learning_rate", "dropout")
+    assert controller._live.gradient_norm() is None
+    assert "compiled again: prepare(model) once more" in capsys.readouterr().out
+    dropout = net._training_control.dropout
+    prepare(net)
+    fit(net, controller, epochs=1)
+    assert controller._live.available == ALL
+    assert "compiled again" not in capsys.readouterr().out
+    parts = net._training_control
+    assert parts.dropout is dropout and float(parts.weight_decay) == pytest.approx(0.05)
+    before = [w.copy() for w in net.get_weights()]
+    net.optimizer.apply([keras.ops.zeros_like(v) for v in net.trainable_variables])
+    for old, new in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old * (1 - 0.1 * 0.05), rtol=1e-6)
+    net.compile(first, net.loss)  # it has its parts already: decay must not act twice
+    prepare(net)
+    before = [w.copy() for w in net.get_weights()]
+    first.learning_rate = 0.5
+    net._training_control.weight_decay.assign(0.4)
+    first.build(net.trainable_variables)
+    first.apply([keras.ops.zeros_like(v) for v in net.trainable_variables])
+    for old, new in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old * (1 - 0.5 * 0.4), rtol=1e-6)
+
+
 @pytest.mark.slow
 def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> None:
     def run(folder: Path, *more: Any) -> LearnedController:
