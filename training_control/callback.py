@@ -97,7 +97,9 @@ class LearnedController(keras.callbacks.Callback):
         self._good: list[np.ndarray] | None = None  # snapshot to roll back to
         self._fresh: list[np.ndarray] | None = None  # first one, while it may be needed
         self._kept: list[np.ndarray] | None = None  # `_good` from before an interruption
+        self._rate: float | None = None  # as the controller has left it
         self._starting = self._resumed = self._went_back = self._failed = False
+        self._shared = False  # whether another hand has set the rate
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Look at the model; raise for what cannot be controlled."""
@@ -108,6 +110,7 @@ class LearnedController(keras.callbacks.Callback):
         self._steering = Steering(self._brain, values, self._live.available, self._live.known)
         self._held = self._good = self._fresh = self._kept = None
         self._starting, self._resumed, self._failed = True, False, False
+        self._rate, self._shared = None, False
         found = self._outputs.kept()
         if found is not None:
             self._pending, self._kept = found
@@ -129,6 +132,7 @@ class LearnedController(keras.callbacks.Callback):
             self._fresh = self._good if first and self._monitor == COMPARABLE else None
             if self._resumed:
                 self._go_on(epoch)
+            self._adopt(self._steering)
         self._epoch = epoch
 
     def _go_on(self, epoch: int) -> None:
@@ -145,7 +149,28 @@ class LearnedController(keras.callbacks.Callback):
         self._good = self._good if self._kept is None else self._kept
         self._kept = None
         if self._steering is not None:
-            self._live.set(self._steering.values)
+            self._set(self._steering)
+
+    def _set(self, steering: Steering) -> None:
+        self._live.set(steering.values)
+        self._rate = self._live.values().learning_rate
+
+    def _adopt(self, steering: Steering) -> None:
+        """Go on from the rate as it is, whoever has set it; say so once, unless it is the first."""
+        found, left = self._live.values().learning_rate, self._rate
+        if found == left:
+            return
+        steering.adopt(found)
+        self._rate = found
+        if left is not None and not self._shared:
+            self._shared = True
+            warnings.warn(
+                f"expected the learning rate as the controller left it, {left:.4g}, received "
+                f"{found:.4g}: another callback sets it too (LearningRateScheduler, "
+                "ReduceLROnPlateau?); the controller goes on from there; leave one of them out",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Take in the loss before training; decide, if decisions are counted in batches."""
@@ -220,7 +245,7 @@ class LearnedController(keras.callbacks.Callback):
         if self._steering is not None and state["steering"]:
             self._steering.load_state(state["steering"])
             self._steering.begin(None)  # the first weights are those of another process
-            self._live.set(self._steering.values)
+            self._set(self._steering)
         self._epoch, self._step = int(state["epoch"]), int(state["step"])
         self._held = None if state["held"] is None else float(state["held"])
         self._went_back, self._failed = bool(state["went_back"]), bool(state["failed"])
@@ -275,10 +300,11 @@ class LearnedController(keras.callbacks.Callback):
     def _decide(self, seen: Seen, started: float) -> None:
         if self._steering is None:
             return
+        self._adopt(self._steering)
         verdict = self._steering.decide(seen)
         before = self._live.values().values()
         self._set_weights(verdict)
-        self._live.set(verdict.values)
+        self._set(self._steering)
         if seen.validated:
             self._held = self._steering.loss
         changed = "; ".join(f"{n} {before[n]:.4g} -> {v:.4g}" for n, v in verdict.changed.items())

@@ -118,6 +118,12 @@ class Steering:
         """
         self._untrained = loss if loss is not None and _finite(loss) else None
 
+    def adopt(self, rate: float) -> None:
+        """Take a learning rate that another hand has set for the present one."""
+        self.values = replace(self.values, learning_rate=rate)
+        if self._first is None:  # nothing was trained under the one before
+            self._before = self.values
+
     def decide(self, seen: Seen) -> Verdict:
         """Return what to do after an interval.
 

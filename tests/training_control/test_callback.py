@@ -473,6 +473,44 @@ def test_a_crash_of_the_agent_ends_the_agent(monkeypatch: pytest.MonkeyPatch) ->
     assert history.history == fit(plain).history
 
 
+def test_a_rate_that_a_schedule_sets_too_is_taken_over_with_one_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said, net = warnings_of(monkeypatch), model()
+    controller = LearnedController(always("x0.5"), verbose=False)
+    rates = (0.08, 0.04, 0.06, 0.02)
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, _rate: rates[epoch])
+    fit(net, schedule, controller, epochs=4)
+    assert [e.learning_rate for e in controller.log] == pytest.approx([0.04, 0.02, 0.03, 0.01])
+    (warning,) = [text for text in said if "controller" in text]
+    assert "as the controller left it, 0.02, received 0.06: another callback sets it" in warning
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [True, False])
+def test_a_rate_that_a_plateau_has_cut_stays_cut(
+    monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    said, net = warnings_of(monkeypatch), model()
+    controller = LearnedController(always("x0.9"), verbose=False)
+    never = keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=1, min_delta=1e9, cooldown=9)
+    fit(net, *((controller, never) if first else (never, controller)), epochs=4)
+    assert float(net.optimizer.learning_rate) == pytest.approx(0.01 * 0.9**4 * 0.1)
+    assert len([text for text in said if "controller" in text]) == 1
+
+
+@pytest.mark.slow
+def test_a_rate_that_keras_brings_back_is_where_it_starts(tmp_path: Path) -> None:
+    def run(*more: Any) -> LearnedController:
+        controller = LearnedController(always("x0.5"), verbose=False)  # without a backup
+        fit(model(), controller, keras.callbacks.BackupAndRestore(tmp_path / "k"), *more)
+        return controller
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Stop(start=2))
+    assert [entry.learning_rate for entry in run().log] == pytest.approx([0.01 / 8])
+
+
 @pytest.mark.slow
 def test_decides_every_few_batches() -> None:
     controller = LearnedController(always("x0.5"), every=2, verbose=False)
