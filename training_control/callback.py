@@ -23,6 +23,7 @@ from training_control.safety import EARLY
 from training_control.steering import Seen, Steering, Verdict, describe, open_brain
 
 AGENTS = ("brain", "off")
+RISING = ("acc", "auc", "f1", "precision", "recall")  # parts of names of what is to rise
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # of a foreign state
 COMPARABLE = "val_loss"  # the loss that `fit` also reports of the first batch
 
@@ -58,8 +59,8 @@ class LearnedController(keras.callbacks.Callback):
         Args:
             brain: "default", which comes with this package, or a brain's folder.
             agent: "off" does nothing at all: the run is the plain one, to the bit.
-            monitor: Loss that is to fall, as `fit` names it; with another than "val_loss" no
-                training begins again.
+            monitor: Loss or error that is to fall, as `fit` names it; with another than "val_loss"
+                no training begins again.
             every: Batches between two decisions, 1 or above; None decides after each epoch.
                 Validation is known only after epochs, and only then is a rise rolled back.
             csv: File for the decisions; none when None.
@@ -78,11 +79,7 @@ class LearnedController(keras.callbacks.Callback):
             UsageError: A value out of range.
         """
         super().__init__()
-        if agent not in AGENTS or (every is not None and every < 1):
-            raise UsageError(
-                f"expected agent 'brain' or 'off' and 1 batch or more, received {agent!r} and "
-                f"{every!r}"
-            )
+        _check(agent, every, monitor)
         self.log: list[Entry] = []
         self._off = agent == "off"
         self._brain = None if self._off else open_brain(brain)
@@ -339,3 +336,21 @@ class LearnedController(keras.callbacks.Callback):
     def _say(self, text: str) -> None:
         if self._verbose:
             print(f"controller: {text}", flush=True)
+
+
+def _check(agent: str, every: int | None, monitor: str) -> None:
+    """Refuse options that cannot be.
+
+    Raises:
+        UsageError: One of them.
+    """
+    if agent not in AGENTS or (every is not None and every < 1):
+        raise UsageError(
+            f"expected agent 'brain' or 'off' and 1 batch or more, received {agent!r} and {every!r}"
+        )
+    name = monitor.lower()
+    if any(part in name for part in RISING) and not name.endswith("loss"):
+        raise UsageError(
+            f"expected a loss to monitor, which is to fall, received {monitor!r}: use 'val_loss', "
+            "or the name of a metric that falls, such as 'val_mae'"
+        )

@@ -633,6 +633,11 @@ def test_bad_input(tmp_path: Path) -> None:
         LearnedController(tmp_path / "b")
     with pytest.raises(RunError, match="expected a brain in"):
         LearnedController(tmp_path / "nothing")
+    for name in ("val_accuracy", "acc", "val_auc", "val_f1_score", "precision", "val_Recall_2"):
+        with pytest.raises(UsageError, match=f"expected a loss to monitor.* received '{name}'"):
+            LearnedController(always("keep"), monitor=name)
+    for name in ("val_mae", "val_f1_loss", "loss"):
+        LearnedController(always("keep"), monitor=name)
     with pytest.raises(UsageError, match="expected a brain as 'default', a folder or a Brain"):
         LearnedController(None)
     with pytest.raises(UsageError, match="agent 'brain' or 'off'"):
