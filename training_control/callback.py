@@ -17,7 +17,7 @@ import numpy as np
 from nas_core.errors import NasError, RunError, UsageError
 from training_control.brain import Brain
 from training_control.interventions import Entry
-from training_control.live_model import LiveModel
+from training_control.live_model import ACCURACY, LiveModel
 from training_control.outputs import Outputs
 from training_control.safety import EARLY
 from training_control.steering import Seen, Steering, Verdict, describe, open_brain
@@ -116,7 +116,8 @@ class LearnedController(keras.callbacks.Callback):
         if self._failed:
             self._say("off, after an error before the interruption")
             return
-        self._say(describe(self._brain, self._live.available, self._live.known))
+        live = self._live
+        self._say(describe(self._brain, live.available, live.known, live.measured))
         if self._live.stale:
             self._say("compiled again: prepare(model) once more, for weight decay and norms")
 
@@ -258,7 +259,8 @@ class LearnedController(keras.callbacks.Callback):
                 f"expected {self._monitor!r} after the epoch, received {', '.join(logs)}: give fit "
                 "validation_data, or the controller another monitor"
             )
-        accuracy = next((v for k, v in logs.items() if k.startswith("val_") and "acc" in k), None)
+        found = (v for k, v in logs.items() if k.startswith("val_") and ACCURACY in k)
+        accuracy = next(found, None)
         return Seen(
             validation_loss=float(logs[self._monitor]),
             train_loss=float(logs["loss"]) if "loss" in logs else None,

@@ -12,6 +12,8 @@ from training_control.controls import OPTIMIZERS, Hyperparameters
 
 PREPARED = "_training_control"  # attribute of a prepared model, and of its optimizer
 
+ACCURACY = "acc"  # part of the names of metrics that are one
+
 
 @dataclass
 class Parts:
@@ -146,6 +148,8 @@ class LiveModel:
     Attributes:
         available: Controls that act.
         known: Hyperparameters whose values are true ones.
+        measured: What it shows beside losses: "gradient norms" after `prepare`, "accuracy" if it
+            is compiled with one.
         stale: Whether the model was compiled again since `prepare`, with another optimizer: then
             only its dropout is live.
     """
@@ -166,6 +170,8 @@ class LiveModel:
         self._kind = kind if kind in OPTIMIZERS else None
         added = {"dropout": self._dropout, "weight_decay": self._decay}
         self.available = ("learning_rate", *(n for n, v in added.items() if v is not None))
+        norms = () if self._norms is None else ("gradient norms",)
+        self.measured = (*norms, *(("accuracy",) if _has_accuracy(model) else ()))
         self.known = (*self.available, *(() if self._kind is None else ("optimizer",)))
 
     def values(self) -> Hyperparameters:
@@ -245,6 +251,16 @@ class LiveModel:
         seeds = {id(v) for layer in self._model._flatten_layers() for v in _seeds(layer)}
         both = [*self._model.variables, *self._model.optimizer.variables]
         return [v for v in both if id(v) not in seeds]
+
+
+def _has_accuracy(model: keras.Model) -> bool:
+    """Return whether a model is compiled with an accuracy, also before its metrics are built."""
+    given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    found = keras.tree.flatten(given)
+    names = [
+        m if isinstance(m, str) else getattr(m, "name", getattr(m, "__name__", "")) for m in found
+    ]
+    return any(ACCURACY in str(name) for name in names)
 
 
 def _seeds(layer: Any) -> list[Any]:

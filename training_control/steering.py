@@ -208,12 +208,24 @@ def _finite(value: float) -> bool:
     return abs(value) < float("inf")
 
 
-def describe(brain: Brain, available: Collection[str], known: Collection[str]) -> str:
-    """Return a line on what a brain can turn here and what it has to do without."""
+def describe(
+    brain: Brain,
+    available: Collection[str],
+    known: Collection[str],
+    measured: Collection[str],
+) -> str:
+    """Return a line on what a brain can turn here, what it has to do without and what it sees.
+
+    Args:
+        brain: From `open_brain`.
+        available: Controls that act in this training.
+        known: Hyperparameters whose values are true ones.
+        measured: What it sees beside losses and progress.
+    """
     turned = controls_of(brain.schema).names
     here = [name for name in turned if name in available] or ["nothing"]
     without = [name for name in CONTROLS if name in turned and name not in available] or ["nothing"]
     return (
         f"controls: {', '.join(here)} (not here: {', '.join(without)}); "
-        f"sees: losses, progress, {', '.join(known)}"
+        f"sees: {', '.join(('losses', 'progress', *measured, *known))}"
     )

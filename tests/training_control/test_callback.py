@@ -314,6 +314,26 @@ def test_a_prepared_model_that_is_compiled_again_is_to_be_prepared_again(
         np.testing.assert_allclose(new, old * (1 - 0.5 * 0.4), rtol=1e-6)
 
 
+def test_says_what_it_really_sees(capsys: pytest.CaptureFixture[str]) -> None:
+    def sees(net: Any) -> str:
+        controller = LearnedController(always("keep"))
+        controller.set_model(net)
+        controller.on_train_begin()
+        return capsys.readouterr().out.strip().partition("sees: ")[2]
+
+    net = model()
+    assert sees(net) == "losses, progress, accuracy, learning_rate, optimizer"
+    prepare(net)
+    assert sees(net) == (
+        "losses, progress, gradient norms, accuracy, learning_rate, dropout, weight_decay, optimizer"
+    )
+    named = keras.metrics.SparseCategoricalAccuracy(name="val_of_acc")
+    for metrics, told in (([named], True), ([["mse"]], False), (None, False)):
+        net.compile("ftrl", net.loss, metrics=metrics)
+        assert ("accuracy" in sees(net)) is told
+    assert sees(net).splitlines()[0] == "losses, progress, learning_rate, dropout"
+
+
 @pytest.mark.slow
 def test_goes_on_after_an_interruption_as_if_it_had_not_been(tmp_path: Path) -> None:
     def run(folder: Path, *more: Any) -> LearnedController:
