@@ -140,6 +140,8 @@ class LearnedController(keras.callbacks.Callback):
         from them. Its backup may also be an epoch older or newer than the controller's: then its
         weights stay, and the kept ones are only there to go back to.
         """
+        if epoch != self._epoch:
+            self._say(f"its state is from the end of epoch {self._epoch}, training is at {epoch}")
         if self._kept is not None and self._good is not None:
             self._live.check(self._kept)
             if self._went_back and epoch == self._epoch:
