@@ -32,6 +32,18 @@ def test_every_package_is_listed():
     assert listed == found
 
 
+# Of what the wheel holds alone. That neither torch nor Stable-Baselines3 is needed is shown in
+# training_control/test_callback.py by blocking their imports: a fresh environment would have to
+# download TensorFlow.
+OPEN_BRAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from training_control import steering
+steering.open_brain("default")
+print(steering.BRAINS.parent)
+"""
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
     copy = tmp_path / "source"
@@ -45,6 +57,17 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == set(PACKAGES)
+    brain = ROOT / "training_control" / "brains" / "default"
+    shipped = {str(path.relative_to(ROOT)) for path in brain.iterdir()}
+    assert any(name.endswith("manifest.json") for name in shipped)
+    assert shipped <= set(names)
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    opened = subprocess.run(
+        [sys.executable, "-c", OPEN_BRAIN, str(tmp_path / "installed")],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert opened.returncode == 0, opened.stderr
+    assert opened.stdout.strip() == str(tmp_path / "installed" / "training_control")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,15 +14,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas_core.errors import NasError, UsageError
-from nas_core.files import read_json, write_json
+from nas_core.errors import NasError, RunError, UsageError
 from training_control.brain import Brain
-from training_control.interventions import Entry, TensorBoardLog, write_csv
-from training_control.live_model import LiveModel
+from training_control.interventions import Entry
+from training_control.live_model import ACCURACY, LiveModel
+from training_control.outputs import Outputs
 from training_control.safety import EARLY
 from training_control.steering import Seen, Steering, Verdict, describe, open_brain
 
 AGENTS = ("brain", "off")
+RISING = ("acc", "auc", "f1", "precision", "recall")  # parts of names of what is to rise
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # of a foreign state
 COMPARABLE = "val_loss"  # the loss that `fit` also reports of the first batch
 
 
@@ -36,7 +38,7 @@ class LearnedController(keras.callbacks.Callback):
     its own ends its work, never the training.
 
     Attributes:
-        log: Decisions so far, an `interventions.Entry` each.
+        log: Decisions so far, an `interventions.Entry` each; those before an interruption too.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class LearnedController(keras.callbacks.Callback):
         csv: str | Path | None = None,
         log_dir: str | Path | None = None,
         backup: str | Path | None = None,
+        best: str | Path | None = None,
         verbose: bool = True,
     ) -> None:
         """Open a brain.
@@ -56,15 +59,19 @@ class LearnedController(keras.callbacks.Callback):
         Args:
             brain: "default", which comes with this package, or a brain's folder.
             agent: "off" does nothing at all: the run is the plain one, to the bit.
-            monitor: Loss that is to fall, as `fit` names it; with another than "val_loss" no
-                training begins again.
+            monitor: Loss or error that is to fall, as `fit` names it; with another than "val_loss"
+                no training begins again.
             every: Batches between two decisions, 1 or above; None decides after each epoch.
                 Validation is known only after epochs, and only then is a rise rolled back.
             csv: File for the decisions; none when None.
             log_dir: TensorBoard folder for them; none when None.
             backup: File that keeps the controller's state from epoch to epoch, for a training that
-                goes on after an interruption (with `keras.callbacks.BackupAndRestore`, say); it is
+                goes on after an interruption (with `keras.callbacks.BackupAndRestore`, before or
+                after it in the list); an .npz beside it keeps the weights to go back to. Both are
                 removed at the end.
+            best: File, ending in `.keras`, for the model as it was after the epoch with the lowest
+                monitored loss; the last model is what `fit` leaves. `backup` keeps that loss over
+                an interruption.
             verbose: Whether to print what this model offers and each change.
 
         Raises:
@@ -72,18 +79,13 @@ class LearnedController(keras.callbacks.Callback):
             UsageError: A value out of range.
         """
         super().__init__()
-        if agent not in AGENTS or (every is not None and every < 1):
-            raise UsageError(
-                f"expected agent 'brain' or 'off' and 1 batch or more, received {agent!r} and "
-                f"{every!r}"
-            )
+        _check(agent, every, monitor)
         self.log: list[Entry] = []
         self._off = agent == "off"
         self._brain = None if self._off else open_brain(brain)
         self._monitor, self._every, self._verbose = monitor, every, verbose
-        self._csv = None if csv is None else Path(csv)
-        self._backup = None if backup is None else Path(backup)
-        self._board = None if log_dir is None or self._off else TensorBoardLog(Path(log_dir))
+        places = [None if p is None or self._off else Path(p) for p in (csv, log_dir, backup, best)]
+        self._outputs = Outputs(*places)
         self._steering: Steering | None = None
         self._pending: dict[str, Any] | None = None
         self._epoch = self._step = 0
@@ -91,7 +93,10 @@ class LearnedController(keras.callbacks.Callback):
         self._held: float | None = None  # validation loss of the weights that are kept
         self._good: list[np.ndarray] | None = None  # snapshot to roll back to
         self._fresh: list[np.ndarray] | None = None  # first one, while it may be needed
-        self._starting = self._resumed = False
+        self._kept: list[np.ndarray] | None = None  # `_good` from before an interruption
+        self._rate: float | None = None  # as the controller has left it
+        self._starting = self._resumed = self._went_back = self._failed = False
+        self._shared = False  # whether another hand has set the rate
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Look at the model; raise for what cannot be controlled."""
@@ -100,13 +105,21 @@ class LearnedController(keras.callbacks.Callback):
         self._live = LiveModel(self.model)
         values = self._live.values()
         self._steering = Steering(self._brain, values, self._live.available, self._live.known)
-        self._held = self._good = self._fresh = None
-        self._starting, self._resumed = True, False
-        if self._backup is not None and self._backup.exists():
-            self._pending = read_json(self._backup)
+        self._held = self._good = self._fresh = self._kept = None
+        self._starting, self._resumed, self._failed = True, False, False
+        self._rate, self._shared = None, False
+        found = self._outputs.kept()
+        if found is not None:
+            self._pending, self._kept = found
         if self._pending is not None:
             self._take_over(self._pending)
-        self._say(describe(self._brain, self._live.available, self._live.known))
+        if self._failed:
+            self._say("off, after an error before the interruption")
+            return
+        live = self._live
+        self._say(describe(self._brain, live.available, live.known, live.measured))
+        if self._live.stale:
+            self._say("compiled again: prepare(model) once more, for weight decay and norms")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start counting the epoch's batches; before the first, keep the weights."""
@@ -115,6 +128,49 @@ class LearnedController(keras.callbacks.Callback):
             self._good = self._live.first_snapshot()  # after what others have loaded
             first = epoch == 0 and not self._resumed and self._live.shows_first_loss()
             self._fresh = self._good if first and self._monitor == COMPARABLE else None
+            if self._resumed:
+                self._go_on(epoch)
+            self._adopt(self._steering)
+        self._epoch = epoch
+
+    def _go_on(self, epoch: int) -> None:
+        """Set what another callback's backup does not know of, before the first epoch.
+
+        Keras saves weights at the end of an epoch, which may be before the controller goes back
+        from them. Its backup may also be an epoch older or newer than the controller's: then its
+        weights stay, and the kept ones are only there to go back to.
+        """
+        if epoch != self._epoch:
+            self._say(f"its state is from the end of epoch {self._epoch}, training is at {epoch}")
+        if self._kept is not None and self._good is not None:
+            self._live.check(self._kept)
+            if self._went_back and epoch == self._epoch:
+                self._live.restore(self._kept)
+        self._good = self._good if self._kept is None else self._kept
+        self._kept = None
+        if self._steering is not None:
+            self._set(self._steering)
+
+    def _set(self, steering: Steering) -> None:
+        self._live.set(steering.values)
+        self._rate = self._live.values().learning_rate
+
+    def _adopt(self, steering: Steering) -> None:
+        """Go on from the rate as it is, whoever has set it; say so once, unless it is the first."""
+        found, left = self._live.values().learning_rate, self._rate
+        if found == left:
+            return
+        steering.adopt(found)
+        self._rate = found
+        if left is not None and not self._shared:
+            self._shared = True
+            warnings.warn(
+                f"expected the learning rate as the controller left it, {left:.4g}, received "
+                f"{found:.4g}: another callback sets it too (LearningRateScheduler, "
+                "ReduceLROnPlateau?); the controller goes on from there; leave one of them out",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Take in the loss before training; decide, if decisions are counted in batches."""
@@ -136,40 +192,65 @@ class LearnedController(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decide on the next epoch."""
-        self._epoch = epoch + 1
-        if self._steering is None:
-            return
-        seen = self._seen(logs or {})
+        self._epoch, self._went_back = epoch + 1, False
+        self._outputs.keep_best(self.model, (logs or {}).get(self._monitor))
+        seen = None if self._steering is None else self._seen(logs or {})
         if seen is not None:
             self._guarded(seen)
         if self._steering is None or self._progress(0) >= EARLY:
             self._fresh = None
-        if self._backup is not None and self._steering is not None:
-            write_json(self._backup, _finite_json(self.state()))
+        self._outputs.keep(self.state(), self._good)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the backup: the training is whole."""
-        if self._backup is not None:
-            self._backup.unlink(missing_ok=True)
+        self._outputs.finish()
 
     def state(self) -> dict[str, Any]:
         """Return JSON values from which another controller goes on, between two epochs."""
         steering = {} if self._steering is None else self._steering.state()
-        return {"steering": steering, "epoch": self._epoch, "step": self._step, "held": self._held}
+        return {
+            "steering": steering,
+            "epoch": self._epoch,
+            "step": self._step,
+            "held": self._held,
+            "went_back": self._went_back,
+            "failed": self._failed,
+            "best": self._outputs.lowest,
+            "log": [entry.to_json() for entry in self.log],
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken; before or during the next `fit`."""
+        """Go on from where `state` was taken; before or during the next `fit`.
+
+        Raises:
+            RunError: It is no such state; before training, if it was given before.
+        """
         self._pending = state
         if self._steering is not None:
             self._take_over(state)
 
     def _take_over(self, state: dict[str, Any]) -> None:
+        try:
+            self._take_values(state)
+        except MALFORMED as error:
+            raise RunError(
+                f"expected the state of a controller, received another ({type(error).__name__}: "
+                f"{error}): delete the backup to start without it, or name another"
+            ) from error
+        self._pending, self._fresh, self._resumed = None, None, True
+        if self._failed:
+            self._steering = None
+
+    def _take_values(self, state: dict[str, Any]) -> None:
         if self._steering is not None and state["steering"]:
             self._steering.load_state(state["steering"])
             self._steering.begin(None)  # the first weights are those of another process
-            self._live.set(self._steering.values)
-        self._epoch, self._step, self._held = state["epoch"], state["step"], state["held"]
-        self._pending, self._fresh, self._resumed = None, None, True
+            self._set(self._steering)
+        self._epoch, self._step = int(state["epoch"]), int(state["step"])
+        self._held = None if state["held"] is None else float(state["held"])
+        self._went_back, self._failed = bool(state["went_back"]), bool(state["failed"])
+        self._outputs.take_lowest(state["best"])
+        self.log = [Entry.from_json(row) for row in state["log"]]
 
     def _seen(self, logs: dict[str, Any]) -> Seen | None:
         """Return what an epoch has shown; None where `fit` has skipped validation."""
@@ -180,7 +261,8 @@ class LearnedController(keras.callbacks.Callback):
                 f"expected {self._monitor!r} after the epoch, received {', '.join(logs)}: give fit "
                 "validation_data, or the controller another monitor"
             )
-        accuracy = next((v for k, v in logs.items() if k.startswith("val_") and "acc" in k), None)
+        found = (v for k, v in logs.items() if k.startswith("val_") and ACCURACY in k)
+        accuracy = next(found, None)
         return Seen(
             validation_loss=float(logs[self._monitor]),
             train_loss=float(logs["loss"]) if "loss" in logs else None,
@@ -206,7 +288,8 @@ class LearnedController(keras.callbacks.Callback):
         try:
             self._decide(seen, started)
         except Exception as error:
-            self._steering = None
+            self._steering = self._good = None
+            self._failed = True
             kind = "" if isinstance(error, NasError) else f"{type(error).__name__}: "
             warnings.warn(
                 f"the controller is off from now on, training goes on with what is set: {kind}"
@@ -218,10 +301,11 @@ class LearnedController(keras.callbacks.Callback):
     def _decide(self, seen: Seen, started: float) -> None:
         if self._steering is None:
             return
+        self._adopt(self._steering)
         verdict = self._steering.decide(seen)
         before = self._live.values().values()
         self._set_weights(verdict)
-        self._live.set(verdict.values)
+        self._set(self._steering)
         if seen.validated:
             self._held = self._steering.loss
         changed = "; ".join(f"{n} {before[n]:.4g} -> {v:.4g}" for n, v in verdict.changed.items())
@@ -245,13 +329,11 @@ class LearnedController(keras.callbacks.Callback):
             self._good = self._live.snapshot()
         elif self._good is not None:
             self._live.restore(self._good)
+            self._went_back = True
 
     def _report(self, entry: Entry, values: dict[str, Any]) -> None:
         self.log.append(entry)
-        if self._csv is not None:
-            write_csv(self._csv, self.log)
-        if self._board is not None:
-            self._board.write(entry, values, self._live.known)
+        self._outputs.record(self.log, values, self._live.known)
         if entry.changed:
             self._say(f"epoch {entry.epoch}: {entry.event}: {entry.changed}")
 
@@ -260,12 +342,19 @@ class LearnedController(keras.callbacks.Callback):
             print(f"controller: {text}", flush=True)
 
 
-def _finite_json(value: Any) -> Any:
-    """Return JSON values with None for numbers that JSON has no name for."""
-    if isinstance(value, dict):
-        return {key: _finite_json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _check(agent: str, every: int | None, monitor: str) -> None:
+    """Refuse options that cannot be.
+
+    Raises:
+        UsageError: One of them.
+    """
+    if agent not in AGENTS or (every is not None and every < 1):
+        raise UsageError(
+            f"expected agent 'brain' or 'off' and 1 batch or more, received {agent!r} and {every!r}"
+        )
+    name = monitor.lower()
+    if any(part in name for part in RISING) and not name.endswith("loss"):
+        raise UsageError(
+            f"expected a loss to monitor, which is to fall, received {monitor!r}: use 'val_loss', "
+            "or the name of a metric that falls, such as 'val_mae'"
+        )

@@ -91,7 +91,10 @@ def run(
     epochs: Epochs = None,
     decisions: Decisions = 30,
     test: Annotated[bool, typer.Option("--test", help="Open the test split at the end.")] = False,
-    log: Annotated[Path | None, typer.Option(help="Folder for curves and decisions.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Folder for curves, decisions, and models: best.keras, last.keras."),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Train once under a brain, or plainly with --agent off.

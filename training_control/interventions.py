@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,34 @@ class Entry:
     validation_loss: float
     train_loss: float | None
     seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; numbers that JSON has no name for as text."""
+        return {
+            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "Entry":
+        """Return what `to_json` was called on.
+
+        Raises:
+            KeyError: A value is missing.
+            TypeError: A value is no text and no number.
+            ValueError: A text is no number.
+        """
+        train = row["train_loss"]
+        return cls(
+            epoch=int(row["epoch"]),
+            step=int(row["step"]),
+            event=str(row["event"]),
+            changed=str(row["changed"]),
+            learning_rate=float(row["learning_rate"]),
+            validation_loss=float(row["validation_loss"]),
+            train_loss=None if train is None else float(train),
+            seconds=float(row["seconds"]),
+        )
 
 
 def safe_text(value: Any) -> Any:

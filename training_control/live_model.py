@@ -1,16 +1,18 @@
 """What can be turned and measured in a user's Keras model, without rebuilding or recompiling it."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from nas_core.errors import UsageError
+from nas_core.errors import RunError, UsageError
 from training_control.controls import OPTIMIZERS, Hyperparameters
 
-PREPARED = "_training_control"  # attribute of a prepared model
+PREPARED = "_training_control"  # attribute of a prepared model, and of its optimizer
+
+ACCURACY = "acc"  # part of the names of metrics that are one
 
 
 @dataclass
@@ -19,13 +21,16 @@ class Parts:
 
     Attributes:
         dropout: Variable that all its Dropout layers read; None without such layers.
-        weight_decay: Variable that its optimizer reads.
+        optimizer: The one that reads weight decay and adds up norms; not another that the model
+            has been compiled with since.
+        weight_decay: Variable that the optimizer reads.
         norms: Sum of gradient norms since the last reading, and their number.
     """
 
     dropout: Any
+    optimizer: Any
     weight_decay: Any
-    norms: list[Any] = field(default_factory=list)
+    norms: list[Any]
 
 
 def prepare(model: keras.Model) -> keras.Model:
@@ -33,7 +38,7 @@ def prepare(model: keras.Model) -> keras.Model:
 
     The layers, the optimizer and what is saved stay as they are: only what they do in a training
     step is replaced, by something that reads variables. Weight decay is decoupled, whatever the
-    optimizer. Call it after `compile` and before `fit`.
+    optimizer. Call it after `compile` and before `fit`; after another `compile` once more.
 
     Args:
         model: Compiled, on TensorFlow.
@@ -50,17 +55,13 @@ def prepare(model: keras.Model) -> keras.Model:
             "without prepare; the learning rate is controlled on every backend"
         )
     optimizer = optimizer_of(model)
-    if getattr(model, PREPARED, None) is not None:
+    parts: Parts | None = getattr(model, PREPARED, None)
+    if parts is not None and parts.optimizer is optimizer:
         return model
-    rate = _live_dropout(model)
-    before = optimizer.weight_decay  # None, and False, where there is none
-    decay = keras.Variable(
-        0.0 if before is None else float(before), trainable=False, dtype="float32"
-    )
-    norms = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)]
+    rate = _live_dropout(model) if parts is None else parts.dropout
+    decay, norms = _live_optimizer(optimizer)
     # Set past Keras, which would count these variables among the model's weights and save them.
-    object.__setattr__(model, PREPARED, Parts(rate, decay, norms))
-    _live_optimizer(optimizer, decay, norms)
+    object.__setattr__(model, PREPARED, Parts(rate, optimizer, decay, norms))
     model.train_function = None  # traced again, with the new parts
     return model
 
@@ -86,8 +87,26 @@ def _live_dropout(model: keras.Model) -> Any:
     return rate
 
 
-def _live_optimizer(optimizer: Any, decay: Any, norms: list[Any]) -> None:
-    """Let the optimizer read its weight decay from a variable and add up gradient norms."""
+def _live_optimizer(optimizer: Any) -> tuple[Any, list[Any]]:
+    """Let an optimizer read its weight decay from a variable and add up gradient norms, once.
+
+    Returns:
+        The variable; the sum and the number of norms.
+    """
+    present: tuple[Any, list[Any]] | None = getattr(optimizer, PREPARED, None)
+    if present is not None:
+        return present
+    before = optimizer.weight_decay  # None, and False, where there is none
+    decay = keras.Variable(
+        0.0 if before is None else float(before), trainable=False, dtype="float32"
+    )
+    norms = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)]
+    _patch(optimizer, decay, norms)
+    object.__setattr__(optimizer, PREPARED, (decay, norms))
+    return decay, norms
+
+
+def _patch(optimizer: Any, decay: Any, norms: list[Any]) -> None:
     update = optimizer._backend_apply_gradients
 
     def apply_gradients(gradients: Any, variables: Any) -> None:
@@ -129,6 +148,10 @@ class LiveModel:
     Attributes:
         available: Controls that act.
         known: Hyperparameters whose values are true ones.
+        measured: What it shows beside losses: "gradient norms" after `prepare`, "accuracy" if it
+            is compiled with one.
+        stale: Whether the model was compiled again since `prepare`, with another optimizer: then
+            only its dropout is live.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -138,25 +161,26 @@ class LiveModel:
             UsageError: See `optimizer_of`.
         """
         self._model, self._optimizer = model, optimizer_of(model)
-        self._parts: Parts | None = getattr(model, PREPARED, None)
+        parts: Parts | None = getattr(model, PREPARED, None)
+        self.stale = parts is not None and parts.optimizer is not self._optimizer
+        self._dropout = None if parts is None else parts.dropout
+        self._decay = None if parts is None or self.stale else parts.weight_decay
+        self._norms = None if parts is None or self.stale else parts.norms
         kind = type(self._optimizer).__name__.lower()
         self._kind = kind if kind in OPTIMIZERS else None
-        self.available = ("learning_rate", *self._added())
+        added = {"dropout": self._dropout, "weight_decay": self._decay}
+        self.available = ("learning_rate", *(n for n, v in added.items() if v is not None))
+        norms = () if self._norms is None else ("gradient norms",)
+        self.measured = (*norms, *(("accuracy",) if _has_accuracy(model) else ()))
         self.known = (*self.available, *(() if self._kind is None else ("optimizer",)))
-
-    def _added(self) -> tuple[str, ...]:
-        if self._parts is None:
-            return ()
-        dropout = () if self._parts.dropout is None else ("dropout",)
-        return (*dropout, "weight_decay")
 
     def values(self) -> Hyperparameters:
         """Return the present values; those that are not known take the usual ones."""
         given: dict[str, Any] = {"learning_rate": float(self._optimizer.learning_rate)}
-        if self._parts is not None:
-            given["weight_decay"] = float(self._parts.weight_decay)
-            if self._parts.dropout is not None:
-                given["dropout"] = float(self._parts.dropout)
+        if self._decay is not None:
+            given["weight_decay"] = float(self._decay)
+        if self._dropout is not None:
+            given["dropout"] = float(self._dropout)
         if self._kind is not None:
             given["optimizer"] = self._kind
         return Hyperparameters(**given)
@@ -164,17 +188,17 @@ class LiveModel:
     def set(self, values: Hyperparameters) -> None:
         """Set what can be set."""
         self._optimizer.learning_rate = values.learning_rate
-        if self._parts is not None:
-            self._parts.weight_decay.assign(values.weight_decay)
-            if self._parts.dropout is not None:
-                self._parts.dropout.assign(values.dropout)
+        if self._decay is not None:
+            self._decay.assign(values.weight_decay)
+        if self._dropout is not None:
+            self._dropout.assign(values.dropout)
 
     def gradient_norm(self) -> float | None:
         """Return the mean gradient norm since the last call; None if it is not measured."""
-        if self._parts is None:
+        if self._norms is None:
             return None
-        total, count = (float(variable) for variable in self._parts.norms)
-        for variable in self._parts.norms:
+        total, count = (float(variable) for variable in self._norms)
+        for variable in self._norms:
             variable.assign(0.0)
         return total / count if count > 0 else math.nan
 
@@ -206,11 +230,37 @@ class LiveModel:
         for variable, value in zip(self._variables(), snapshot, strict=True):
             variable.assign(value)
 
+    def check(self, snapshot: list[np.ndarray]) -> None:
+        """Refuse a snapshot of another model.
+
+        Raises:
+            RunError: Its arrays have other shapes.
+        """
+        ours = [tuple(v.shape) for v in self._variables()]
+        theirs = [value.shape for value in snapshot]
+        if ours != theirs:
+            first = next((a for a, b in zip(theirs, ours, strict=False) if a != b), "none")
+            raise RunError(
+                f"expected a controller's backup of this model and optimizer, {len(ours)} arrays, "
+                f"received {len(theirs)}, the first difference {first}: delete the backup, or name "
+                "another"
+            )
+
     def _variables(self) -> list[Any]:
         # Seeds are left alone: a training that is repeated is to meet another dropout.
         seeds = {id(v) for layer in self._model._flatten_layers() for v in _seeds(layer)}
         both = [*self._model.variables, *self._model.optimizer.variables]
         return [v for v in both if id(v) not in seeds]
+
+
+def _has_accuracy(model: keras.Model) -> bool:
+    """Return whether a model is compiled with an accuracy, also before its metrics are built."""
+    given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    found = keras.tree.flatten(given)
+    names = [
+        m if isinstance(m, str) else getattr(m, "name", getattr(m, "__name__", "")) for m in found
+    ]
+    return any(ACCURACY in str(name) for name in names)
 
 
 def _seeds(layer: Any) -> list[Any]:

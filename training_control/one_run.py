@@ -1,12 +1,13 @@
 """One training of a task, under a brain or plain, with its logs."""
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nas_core.errors import RunError
-from nas_core.files import write_json
+from nas_core.files import write_json, write_with
 from training_control.comparison.measures import intervals_to_plateau
 from training_control.comparison.methods import Agent, Bench, Run, agent_method, baselines
 from training_control.comparison.records import plain
@@ -14,7 +15,13 @@ from training_control.comparison.training import Outcome
 from training_control.controls import OPTIMIZERS, ControlSet
 from training_control.curves import Curve, draw
 from training_control.interventions import Entry, TensorBoardLog, write_csv
+from training_control.metrics import Evaluation
 from training_control.tasks.base import Task
+
+if TYPE_CHECKING:
+    from training_control.session import Session
+
+UNSAVED = (ValueError, TypeError, NotImplementedError)  # what Keras raises for such models
 
 
 @dataclass(frozen=True)
@@ -49,27 +56,82 @@ def train_once(
         seed: Of weights and order of examples.
         decisions: Intervals.
         test: Whether the test split is opened at the end.
-        log: Folder for result.json, decisions.csv, curves.png and TensorBoard files; or None.
+        log: Folder for result.json, decisions.csv, curves.png, TensorBoard files, best.keras (the
+            lowest validation loss, the start among them) and last.keras; or None.
 
     Raises:
         DataError: The examples cannot be had.
-        RunError: The folder cannot be written.
+        RunError: The folder cannot be written, or the model cannot be saved.
     """
     plainly = baselines(ControlSet())["constant"]
     method = plainly if agent is None else agent_method(agent)
     turned = () if agent is None else agent.controls.names
-    bench = Bench(task, OPTIMIZERS if "optimizer" in turned else (), decisions)
+    kind = Bench if log is None else _Keeping
+    bench = kind(task, OPTIMIZERS if "optimizer" in turned else (), decisions)
     outcome = method.train(Run(bench, task.start, {}, seed, bench.budget(test)))
     entries = _entries(outcome, task, bench.budget(test).interval)
     finished = Finished(outcome, entries, _result(task, method.name, seed, decisions, outcome))
     if log is not None:
         try:
             _write(finished, task, method.name, decisions, log)
+            cast(_Watched, bench.session).save(log)
         except OSError as error:
             raise RunError(
                 f"expected a folder to write to, received {log} ({error.strerror}): name another"
             ) from error
     return finished
+
+
+class _Watched:
+    """A session that remembers the weights with the lowest validation loss."""
+
+    def __init__(self, session: "Session") -> None:
+        """Take a session; nothing is known of it."""
+        self._session = session
+        self._lowest = math.inf
+        self._best: list[Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Return everything else as the session has it."""
+        return getattr(self._session, name)
+
+    def evaluate(self, split: str = "validation") -> Evaluation:
+        """Evaluate, and copy the weights if none were better."""
+        seen = self._session.evaluate(split)
+        if split == "validation" and seen.loss < self._lowest:
+            self._lowest = seen.loss
+            self._best = self._session.model.get_weights()
+        return seen
+
+    def save(self, folder: Path) -> None:
+        """Write the last model and the best one; without any finite loss, only the last.
+
+        Raises:
+            OSError: The folder cannot be written.
+            RunError: Keras cannot save the model.
+        """
+        model = self._session.model
+        last = model.get_weights()
+        try:
+            write_with(folder / "last.keras", model.save)
+            if self._best is not None:
+                model.set_weights(self._best)
+                write_with(folder / "best.keras", model.save)
+        except UNSAVED as error:
+            raise RunError(
+                f"expected a model that Keras can save, received one that it cannot ({error}): the "
+                f"figures are in {folder}"
+            ) from error
+        finally:
+            model.set_weights(last)
+
+
+class _Keeping(Bench):
+    """A bench whose session remembers its best weights."""
+
+    @functools.cached_property
+    def session(self) -> "Session":
+        return cast("Session", _Watched(super().session))
 
 
 def _entries(outcome: Outcome, task: Task, interval: int) -> list[Entry]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nas_core.errors import RunError
+from nas_core.errors import RunError, UsageError
 from training_control import brain as brains
 from training_control.brain import Brain
 from training_control.controls import CONTROLS, Hyperparameters, changes, clipped
@@ -57,7 +57,13 @@ def open_brain(brain: str | Path | Brain) -> Brain:
 
     Raises:
         RunError: There is none, it is damaged, or it is not one that controls trainings.
+        UsageError: It is something else.
     """
+    if not isinstance(brain, str | Path | Brain):
+        raise UsageError(
+            f"expected a brain as 'default', a folder or a Brain, received {brain!r}: leave it out "
+            "for the default one; LearnedController(agent='off') trains plainly"
+        )
     if not isinstance(brain, Brain):
         shipped = BRAINS / str(brain)
         known = isinstance(brain, str) and brain == Path(brain).name and brains.exists(shipped)
@@ -111,6 +117,12 @@ class Steering:
                 the first weights are not known: then this training never begins again.
         """
         self._untrained = loss if loss is not None and _finite(loss) else None
+
+    def adopt(self, rate: float) -> None:
+        """Take a learning rate that another hand has set for the present one."""
+        self.values = replace(self.values, learning_rate=rate)
+        if self._first is None:  # nothing was trained under the one before
+            self._before = self.values
 
     def decide(self, seen: Seen) -> Verdict:
         """Return what to do after an interval.
@@ -196,12 +208,24 @@ def _finite(value: float) -> bool:
     return abs(value) < float("inf")
 
 
-def describe(brain: Brain, available: Collection[str], known: Collection[str]) -> str:
-    """Return a line on what a brain can turn here and what it has to do without."""
+def describe(
+    brain: Brain,
+    available: Collection[str],
+    known: Collection[str],
+    measured: Collection[str],
+) -> str:
+    """Return a line on what a brain can turn here, what it has to do without and what it sees.
+
+    Args:
+        brain: From `open_brain`.
+        available: Controls that act in this training.
+        known: Hyperparameters whose values are true ones.
+        measured: What it sees beside losses and progress.
+    """
     turned = controls_of(brain.schema).names
     here = [name for name in turned if name in available] or ["nothing"]
     without = [name for name in CONTROLS if name in turned and name not in available] or ["nothing"]
     return (
         f"controls: {', '.join(here)} (not here: {', '.join(without)}); "
-        f"sees: losses, progress, {', '.join(known)}"
+        f"sees: {', '.join(('losses', 'progress', *measured, *known))}"
     )

@@ -132,9 +132,35 @@ def test_a_run_under_the_brain_and_a_plain_one(tmp_path):
     assert float(rows[0]["learning_rate"]) <= 0.1  # the first decision clips
     assert (tmp_path / "log" / "curves.png").stat().st_size > 1000
     assert list((tmp_path / "log" / "tensorboard").iterdir())
+    seen = [float(row["validation_loss"]) for row in rows]
+    assert loss_of(tmp_path / "log" / "last.keras") == pytest.approx(seen[-1], rel=1e-5)
+    assert loss_of(tmp_path / "log" / "best.keras") == pytest.approx(min(seen), rel=1e-5)
     plain = [json.loads(nas(*common, "--agent", "off", "--test").stdout) for _ in range(2)]
     assert plain[0]["test"] == plain[1]["test"]
     assert plain[0]["interventions"] == 0
+
+
+def loss_of(path):
+    """Return a saved model's validation loss on the tables of the run above."""
+    import keras
+
+    import training_control.layers  # noqa: F401  # what such models are made of
+    from training_control.tasks import make_task
+
+    data = make_task("generated-tables", epochs=2.0).load().validation
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return float(loss(data.targets, keras.models.load_model(path)(data.inputs)))
+
+
+@pytest.mark.slow
+def test_the_best_model_is_kept_where_the_last_one_is_worse(tmp_path):
+    common = ("run", "--task", "generated-tables", "--epochs", "2", "--decisions", "4", "--json")
+    done = nas(*common, "--agent", "off", "--initial-lr", "1", "--log", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    best, last = (loss_of(tmp_path / f"{name}.keras") for name in ("best", "last"))
+    assert best < last
+    shown = " ".join(nas("run", "--help").output.replace("│", "").split())
+    assert "best.keras, last.keras" in shown
 
 
 @pytest.mark.slow

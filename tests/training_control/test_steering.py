@@ -67,6 +67,18 @@ def test_a_rollback_halves_the_rate_and_the_agent_goes_on_at_once() -> None:
     assert one.decide(Seen(1.0)).values.learning_rate == 0.01
 
 
+def test_a_rate_of_another_hand_is_where_it_goes_on() -> None:
+    one = steering()
+    one.adopt(0.04)
+    assert one.decide(Seen(1.0)).values.learning_rate == 0.02
+    one.adopt(0.08)
+    verdict = one.decide(Seen(2.0))  # half of the lower one, which was before
+    assert (verdict.reason, verdict.values.learning_rate) == ("rolled back", 0.02)
+    other = steering()
+    other.adopt(0.01)
+    assert other.decide(Seen(math.nan)).values.learning_rate == 0.005
+
+
 def test_nothing_is_known_after_a_first_loss_that_is_not_finite() -> None:
     one = steering()
     one.begin(1.0)
