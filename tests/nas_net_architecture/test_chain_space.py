@@ -7,6 +7,7 @@ import pytest
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
+from nas_core.reward_model.encoding import padded
 from nas_core.space import follow, sample, spec_of
 from nas_core.spec import CellSpec, ChainSpec
 from nas_net_architecture.chain_config import PAPER_CHAIN, QUICK_CHAIN, ChainSpaceConfig
@@ -102,26 +103,79 @@ def test_no_sample_is_ever_rejected(config, count, side):
     assert (skipped > 0) is config.skips
 
 
+def completed(space, state):
+    """Finish plainly: the fewest layers and filters, the smallest kernels, reading the last."""
+    if not state and len(space._config.depths) > 1:
+        state = (space._plain[0],)
+    depth = space._depth_index(state)
+    return state + tuple(space._plain[len(state) : space._lengths[depth]])
+
+
+def fits(space, state):
+    try:
+        found = cost(space.spec(completed(space, state)), space.image_shape)
+    except SpecError:
+        return False  # a map too small to pool
+    return space._config.limits.allow_cost(found)
+
+
+FEW = Limits(parameters=200_000, macs=3_000_000, activation_bytes=1_000_000)
+
+
 @pytest.mark.parametrize(
-    ("average", "limits"), [(True, TIGHT), (False, replace(TIGHT, parameters=200_000))]
-)
-def test_masks_are_what_trying_every_option_gives(average, limits):
-    """Options that cost more the larger they are need not all be tried, in whatever order."""
-    config = replace(QUICK_CHAIN, filters=(64, 16, 32), heights=(3, 5, 1), limits=limits)
-    space = ChainSpace(replace(config, average=average), SHAPE, 10)
-    refused = 0
-    for number in range(12):
-        rng, state = np.random.default_rng(number), space.initial()
+    ("changes", "refusals"),
+    [
+        ({"average": True, "limits": TIGHT}, 20),
+        ({"limits": replace(TIGHT, parameters=200_000)}, 20),
+        ({"filters": (64, 16, 32), "heights": (3, 5, 1), "limits": FEW}, 20),
+        ({"depths": (1, 2, 4), "limits": FEW}, 20),
+        ({"depths": (2, 3), "skips": False, "strides": (1, 2, 3), "pools": (2, 4)}, 10),
+        ({"limits": Limits(), "pools": (2, 3), "activations": ("relu", "elu")}, 0),
+        ({"depths": (3,), "pools": (1,), "limits": Limits()}, 0),
+        ({"heights": (3,), "widths": (3,), "filters": (8,), "pools": (1,), "dropouts": (0.0,),
+          "batch_norms": (True,), "limits": Limits(parameters=90_000)}, 3),
+    ],
+)  # fmt: skip
+def test_masks_are_what_trying_every_option_gives(changes, refusals):
+    """And so are a walk's, of many networks at once: masks, ends, keys, sizes."""
+    space = ChainSpace(replace(QUICK_CHAIN, **changes), SHAPE, 10)
+    refused, walks = 0, []
+    for number in range(8):
+        rng, state, masks = np.random.default_rng(number), space.initial(), []
         while not space.is_terminal(state):
             legal = space.legal(state)
             first = space._first[space._decisions[len(state)].kind]
             options = range(first, first + len(space._options[len(state)]))
-            tried = [space._fits(space._completed((*state, action))) for action in options]
+            tried = [fits(space, (*state, action)) for action in options]
             assert legal[list(options)].tolist() == tried
             assert legal.sum() == sum(tried)
             refused += len(tried) - sum(tried)
+            masks.append(legal)
             state = space.step(state, int(rng.choice(np.flatnonzero(legal))))
-    assert refused > 20
+        walks.append((state, masks))
+    assert refused >= refusals
+    check_walk(space, walks)
+
+
+def check_walk(space, walks):
+    walk = space.walk(len(walks))
+    for number in range(max(len(state) for state, _ in walks) + 1):
+        masks, made = walk.masks()
+        taken = []
+        for place, ((state, wanted), key) in enumerate(zip(walks, walk.keys(), strict=True)):
+            assert made[place] == (number < len(state))
+            if made[place]:
+                assert key == space.key(state[:number])
+                np.testing.assert_array_equal(masks[place], wanted[number])
+                taken.append(state[number])
+            else:
+                assert np.flatnonzero(masks[place]).tolist() == [0]
+                taken.append(0)
+        if made.any():
+            walk.step(np.array(taken), made)
+    found = [cost(space.spec(state), space.image_shape) for state, _ in walks]
+    assert walk.sizes().tolist() == [[one.parameters, one.macs] for one in found]
+    assert space.sizes(*padded([state for state, _ in walks])).tolist() == walk.sizes().tolist()
 
 
 def test_depth_grows_with_the_trials():
