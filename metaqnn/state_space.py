@@ -20,7 +20,7 @@ from metaqnn.masks import (
     side,
     within_limits,
 )
-from nas_core.cost import Shape, layer_cost
+from nas_core.cost import LayerCost, Shape, layer_cost
 from nas_core.errors import SpecError
 from nas_core.space import Masks, require_legal
 from nas_core.spec import (
@@ -104,6 +104,7 @@ class MetaQNNSpace:
         self.n_steps = config.depth + 1
         self._masks = Masks(self._mask)
         self._figures: dict[Shape, Figures] = {}
+        self._rows: dict[tuple[Shape, int], LayerCost] = {}  # as many as there are shapes
         self._rule_masks: dict[tuple[str, int, Shape, bool], np.ndarray] = {}
         if not self.legal(self.initial()).any():
             raise SpecError(
@@ -189,6 +190,30 @@ class MetaQNNSpace:
         if layer is None or isinstance(layer, GlobalAveragePool):
             return State((*state.actions, action), "end", (self.classes,), 0, 0, 0, 0)
         return self._append(state, action, layer)
+
+    def sizes(self, actions: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Return parameters and MACs of finished sequences (see `nas_core.space.Sized`)."""
+        pairs = zip(actions.T.tolist(), made.sum(axis=0).tolist(), strict=True)
+        return np.array([self._size(row[:count]) for row, count in pairs]).reshape(-1, 2)
+
+    def _size(self, actions: list[int]) -> tuple[int, int]:
+        shape: Shape = self.image_shape
+        parameters = macs = 0
+        for action in actions:
+            added = self._added(shape, action)
+            shape, parameters, macs = added.shape, parameters + added.parameters, macs + added.macs
+        return parameters, macs
+
+    def _added(self, shape: Shape, action: int) -> LayerCost:
+        """Return what an action costs on a map; an end is what stands behind it as well."""
+        found = self._rows.get((shape, action))
+        if found is None:
+            layer = self._layers[action]
+            found = LayerCost(shape, 0, 0, 0) if layer is None else layer_cost(layer, shape)
+            if layer is None or isinstance(layer, GlobalAveragePool):
+                found = layer_cost(Softmax(self.classes), found.shape)
+            self._rows[shape, action] = found
+        return found
 
     def spec(self, state: State) -> Spec:
         """Return the network of a finished sequence of decisions, dropout included."""

@@ -62,11 +62,14 @@ class Drawn(NamedTuple):
     Attributes:
         sequences: The decisions.
         log_prob: Their log-probabilities [T, B].
+        log_probs: Those of all actions at each decision [T, B, A], or [T, 1, A] where all
+            architectures have the same.
         memory: The policy's, led through exactly these decisions.
     """
 
     sequences: Sequences
     log_prob: np.ndarray
+    log_probs: np.ndarray
     memory: Any
 
 
@@ -161,7 +164,7 @@ def sample(
     actions, masks, made, logits = (np.stack(parts) for parts in zip(*rows, strict=True))
     drawn = Sequences(actions, masks, made, None if walk is None else walk.sizes())
     log_probs = reinforce.log_softmax(logits, masks)
-    return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), memory)
+    return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), log_probs, memory)
 
 
 def _at_once(policy: IndependentPolicy, fixed: np.ndarray, uniforms: np.ndarray) -> Drawn:
@@ -172,7 +175,8 @@ def _at_once(policy: IndependentPolicy, fixed: np.ndarray, uniforms: np.ndarray)
     actions = reinforce.choose(rows, uniforms.ravel()).reshape(steps, batch)
     drawn = Sequences(actions, fixed[:, None], np.ones((steps, batch), bool))
     log_probs = reinforce.log_softmax(logits, fixed)
-    return Drawn(drawn, np.take_along_axis(log_probs, actions, axis=1), policy.start(batch))
+    log_prob = np.take_along_axis(log_probs, actions, axis=1)
+    return Drawn(drawn, log_prob, log_probs[:, None], policy.start(batch))
 
 
 def replay(

@@ -87,7 +87,9 @@ class Basis:
         taken = hot.T @ (hot * alpha[:, None])  # [D, D]
         shared = self._shared * (alpha @ self._counts(hot))
         single = self._single * np.diagonal(taken) + np.tile(shared, self.coding.n_steps)
-        weights = 0.5 * self._pair * taken * self._apart
+        weights = taken
+        weights *= 0.5 * self._pair
+        weights *= self._apart
         np.fill_diagonal(weights, single)
         sizes = self._sizes * (alpha @ inputs.sizes)
         return Quadratic(self._constant * float(alpha.sum()), weights, sizes)
@@ -97,7 +99,9 @@ class Basis:
         size, steps = self.coding.size, self.coding.n_steps
         raw = rng.standard_normal((size, size))
         # Half a pair's weight on either side: (r + r') sqrt(v) / sqrt(8) has the variance v / 4.
-        weights = np.sqrt(self._pair / 8.0) * (raw + raw.T) * self._apart
+        weights = raw + raw.T
+        weights *= np.sqrt(self._pair / 8.0)
+        weights *= self._apart
         shared = np.sqrt(self._shared) * rng.standard_normal(self.coding.n_actions)
         single = np.sqrt(self._single) * rng.standard_normal(size) + np.tile(shared, steps)
         np.fill_diagonal(weights, single)

@@ -31,7 +31,7 @@ class Quadratic:
         """Return f [N] of architectures."""
         places = inputs.places
         pairs = places[:, :, None] * len(self._padded) + places[:, None, :]  # [N, T, T]
-        decided = self._padded.ravel()[pairs].sum(axis=(1, 2))
+        decided = self._padded.ravel().take(pairs).sum(axis=(1, 2))
         return self.constant + decided + inputs.sizes @ self.sizes
 
     def plus(self, other: "Quadratic") -> "Quadratic":
