@@ -40,7 +40,11 @@ class Maps(NamedTuple):
 
     def where(self, chosen: np.ndarray, other: "Maps") -> "Maps":
         """Return these maps where `chosen`, elsewhere the others."""
-        return Maps(*(np.where(chosen, a, b) for a, b in zip(self, other, strict=True)))
+        return Maps(
+            np.where(chosen, self.height, other.height),
+            np.where(chosen, self.width, other.width),
+            np.where(chosen, self.channels, other.channels),
+        )
 
     @property
     def numbers(self) -> Whole:
@@ -63,7 +67,9 @@ class Sums(NamedTuple):
 
     def plus(self, other: "Sums") -> "Sums":
         """Return both together."""
-        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+        return Sums(
+            self.parameters + other.parameters, self.macs + other.macs, self.kept + other.kept
+        )
 
     def within(self, limits: Limits) -> np.ndarray:
         """Return where all three are within the limits."""
@@ -76,9 +82,6 @@ class Sums(NamedTuple):
         return fits
 
 
-NOTHING = Sums(0, 0, 0)
-
-
 def numbers(kind: str, options: tuple[Option, ...]) -> np.ndarray:
     """Return what a choice's options count as in `layer`: rates and names by whether they cost."""
     if kind == "activations":
@@ -89,24 +92,27 @@ def numbers(kind: str, options: tuple[Option, ...]) -> np.ndarray:
 
 
 def layer(own: dict[str, Whole], read: Maps) -> tuple[Sums, Maps]:
-    """Return what layers add and put out.
+    """Return what layers add and put out; of pooling more than there is, maps of side 0.
 
     Args:
         own: Their `numbers` by kind of choice.
         read: The maps that they read, joined.
     """
-    filters, pool = own["filters"], own["pools"]
-    height = -(-read.height // own["stride height"])
-    width = -(-read.width // own["stride width"])
-    weights = own["heights"] * own["widths"] * read.channels * filters
+    filters, pool, norms = own["filters"], own["pools"], own["batch_norms"]
+    height = _strided(read.height, own["stride height"])
+    width = _strided(read.width, own["stride width"])
+    weights = own["heights"] * own["widths"] * filters * read.channels
     positions = height * width
-    kept = positions * filters * (1 + 2 * own["batch_norms"])
     out = Maps(height // pool, width // pool, filters)
-    # Pooling and dropout each keep what they put out.
-    behind = np.asarray(pool > 1).astype(np.int64) + own["dropouts"]
-    parameters = weights + filters * (1 + 4 * own["batch_norms"])
-    parameters = parameters + IMPOSSIBLE * ((out.height == 0) | (out.width == 0))
-    return Sums(parameters, positions * weights, kept + behind * out.numbers), out
+    # Normalisation and activation, pooling and dropout each keep what they put out.
+    behind = (pool > 1) + own["dropouts"]
+    kept = (positions * (1 + 2 * norms) + out.height * out.width * behind) * filters
+    return Sums(weights + filters * (1 + 4 * norms), positions * weights, kept), out
+
+
+def _strided(side: Whole, stride: Whole) -> Whole:
+    """Return a map's side after padded steps of `stride`; nearly always that is 1."""
+    return side if isinstance(stride, int) and stride == 1 else -(-side // stride)
 
 
 def classifier(read: Maps, several: Whole, classes: int, average: bool) -> Sums:
@@ -134,7 +140,8 @@ class Tails:
         filters: Those that occur, ascending.
         shape: How many heights and widths occur.
         figures: By number of layers, height, width and filters before them, as one index: what
-            they add (three rows) and put out (three rows) [6, ...].
+            they add (three rows) and put out (three rows) [6, ...]. Behind a map of side 0, and
+            where there is one among them, `IMPOSSIBLE` is added.
     """
 
     row_of: np.ndarray
@@ -151,12 +158,14 @@ class Tails:
         rows, columns = (_reached(side, config) for side in image[:2])
         filters = np.array(sorted(config.filters), np.int64)
         grid = np.meshgrid(rows, columns, filters, indexing="ij")
-        maps, sums = Maps(*(part.ravel() for part in grid)), NOTHING
+        maps = Maps(*(part.ravel() for part in grid))
         found = []
+        sums = Sums(IMPOSSIBLE * ((maps.height == 0) | (maps.width == 0)), 0, 0)
         for _ in range(config.depths[-1]):
             found.append(np.stack(np.broadcast_arrays(*sums, *maps)))
             added, maps = layer(plain, maps)
-            sums = sums.plus(added)
+            gone = IMPOSSIBLE * ((maps.height == 0) | (maps.width == 0))
+            sums = sums.plus(added).plus(Sums(gone, 0, 0))
         return cls(
             _numbering(rows, image[0]), _numbering(columns, image[1]), filters,
             (len(rows), len(columns)), np.concatenate(found, axis=1),

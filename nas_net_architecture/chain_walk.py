@@ -22,6 +22,8 @@ from nas_net_architecture.chain_arrays import (
 from nas_net_architecture.chain_config import NO_LIMITS, ChainSpaceConfig, Decision, Option
 
 NONE = Maps(0, 0, 0)
+ALONE = 0
+WITHOUT = np.array([[1], [0]])  # of not reading a source and reading it, the first
 
 
 class ChainRules:
@@ -124,7 +126,7 @@ class ChainWalk:
 
     def _unread_but(self, left_out: list[int]) -> tuple[Maps, Whole]:
         """Return the complete layers' maps that nobody reads, joined, and how many they are."""
-        if self._layer == 0 or not self._rules.config.skips:
+        if self._layer <= len(left_out) or not self._rules.config.skips:
             return NONE, 0
         unread = self._unread[: self._layer].copy()
         unread[left_out] = 0
@@ -135,19 +137,18 @@ class ChainWalk:
         """Return the masks [B, A] and whether each architecture is unfinished [B]."""
         rules, number = self._rules, self._number
         masks = np.zeros((self._batch, rules.n_actions), bool)
-        made = np.broadcast_to(rules.layer_of(number) < self._depths, self._batch)
+        made = np.full(self._batch, rules.layer_of(number) < self._depths)
         if number < len(rules.decisions):
             first, count = rules.first[number], rules.counts[number]
-            shape = count, self._batch
-            fits = True if rules.all_fit else np.broadcast_to(self._fits(number), shape).T
-            masks[:, first : first + count] = fits
+            masks.T[first : first + count] = True if rules.all_fit else self._fits(number)
         if not made.all():
             masks[~made] = False
             masks[~made, 0] = True
         return masks, made
 
     def _fits(self, number: int) -> np.ndarray:
-        """Return which options leave the plainest network within the limits, bools [O, B]."""
+        """Return which options leave the plainest network within the limits, bools [O, B], or one
+        of both axes for all alike."""
         rules, kind = self._rules, self._rules.decisions[number].kind
         values, depths = rules.values[number], self._depths
         if kind == "skip":
@@ -159,20 +160,20 @@ class ChainWalk:
 
     def _skips_fit(self, source: int) -> np.ndarray:
         """Return the same for reading a source or not [2, B]."""
-        layer_before, last = Maps(*self._ends[source]), source == self._layer - 1
+        earlier, last = Maps(*self._ends[source]), source == self._layer - 1
         read, count = self._read, self._sources
         if not last:  # the plainest way is to read the layer before as well
             read, count = read.joined(self._before()), count + 1
         without = read.where(np.asarray(count > 0), self._rules.image)
-        maps = _stacked(without, read.joined(layer_before))
-        counts = np.stack(np.broadcast_arrays(count, count + 1))
+        maps = _stacked(without, read.joined(earlier), self._batch)
+        counts = np.array((count, count + 1))
         left_out = [source] if last else [source, self._layer - 1]
         others, several = self._unread_but(left_out)
         unread = self._unread[source]
         with_it = others.joined(Maps(*(self._ends[source] * unread)))
-        more = np.stack([several + unread, np.broadcast_to(several, self._batch)])
+        more = unread * WITHOUT + several
         return self._finished(
-            self._own, maps, self._depths, _stacked(with_it, others), more, counts > 1
+            self._own, maps, self._depths, _stacked(with_it, others, self._batch), more, counts > 1
         )
 
     def _finished(
@@ -182,7 +183,7 @@ class ChainWalk:
         depths: Whole,
         others: Maps,
         several: Whole,
-        joins: Whole = 0,
+        joins: Whole = ALONE,
     ) -> np.ndarray:
         """Return whether networks are within the limits that end plainly behind a layer.
 
@@ -197,9 +198,11 @@ class ChainWalk:
         added, out = layer(own, read)
         behind, end = self._rules.tails.behind(out, depths - 1 - self._layer)
         sums = self._sums.plus(added).plus(behind)
-        sums = sums._replace(kept=sums.kept + read.numbers * joins)
-        joined = end.joined(others)
-        total = self._rules.total(sums, joined, np.minimum(several, 1))
+        if joins is not ALONE:
+            sums = sums._replace(kept=sums.kept + read.numbers * joins)
+        if others is not NONE:
+            end, several = end.joined(others), np.minimum(several, 1)
+        total = self._rules.total(sums, end, several)
         return total.within(self._rules.config.limits)
 
     def step(self, actions: np.ndarray, made: np.ndarray) -> None:
@@ -260,10 +263,12 @@ class ChainWalk:
         return np.stack(total[:2], axis=1)
 
 
-def _stacked(one: Maps, two: Maps) -> Maps:
+def _stacked(one: Maps, two: Maps, batch: int) -> Maps:
     """Return two arrays of maps as one [2, B]."""
-    pairs = zip(one, two, strict=True)
-    return Maps(*(np.stack(np.broadcast_arrays(a, b)) for a, b in pairs))
+    both = np.empty((3, 2, batch), np.int64)
+    for row, a, b in zip(both, one, two, strict=True):
+        row[0], row[1] = a, b
+    return Maps(both[0], both[1], both[2])
 
 
 def _all_joined(maps: np.ndarray) -> Maps:
