@@ -147,8 +147,10 @@ class ChainWalk:
         return masks, made
 
     def _fits(self, number: int) -> np.ndarray:
-        """Return which options leave the plainest network within the limits, bools [O, B], or one
-        of both axes for all alike."""
+        """Return which options leave the plainest network within the limits.
+
+        Bools [O, B], or an axis less where all are alike.
+        """
         rules, kind = self._rules, self._rules.decisions[number].kind
         values, depths = rules.values[number], self._depths
         if kind == "skip":

@@ -70,4 +70,6 @@ def _gradient(
     loss = reinforce.reinforce_loss(drawn.log_prob, entropy, advantage, ones, entropy_weight)
     d_logits = reinforce.d_logits(log_probs, sequences.actions, loss.d_log_prob, loss.d_entropy)
     dtype = forward.logits.dtype
-    return policy.backward(forward.memory, d_logits.astype(dtype, copy=False), np.zeros_like(forward.values))
+    return policy.backward(
+        forward.memory, d_logits.astype(dtype, copy=False), np.zeros_like(forward.values)
+    )
