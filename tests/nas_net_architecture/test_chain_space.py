@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from side_by_side import check_walk, random_walk
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
-from nas_core.reward_model.encoding import padded
 from nas_core.space import follow, sample, spec_of
 from nas_core.spec import CellSpec, ChainSpec
 from nas_net_architecture.chain_config import PAPER_CHAIN, QUICK_CHAIN, ChainSpaceConfig
@@ -139,43 +139,19 @@ FEW = Limits(parameters=200_000, macs=3_000_000, activation_bytes=1_000_000)
 def test_masks_are_what_trying_every_option_gives(changes, refusals):
     """And so are a walk's, of many networks at once: masks, ends, keys, sizes."""
     space = ChainSpace(replace(QUICK_CHAIN, **changes), SHAPE, 10)
-    refused, walks = 0, []
-    for number in range(8):
-        rng, state, masks = np.random.default_rng(number), space.initial(), []
-        while not space.is_terminal(state):
-            legal = space.legal(state)
+    refused = 0
+    drawn = [random_walk(space, np.random.default_rng(number)) for number in range(8)]
+    for actions, seen in drawn:
+        for number, (legal, _) in enumerate(seen):
+            state = actions[:number]
             first = space._first[space._decisions[len(state)].kind]
             options = range(first, first + len(space._options[len(state)]))
             tried = [fits(space, (*state, action)) for action in options]
             assert legal[list(options)].tolist() == tried
             assert legal.sum() == sum(tried)
             refused += len(tried) - sum(tried)
-            masks.append(legal)
-            state = space.step(state, int(rng.choice(np.flatnonzero(legal))))
-        walks.append((state, masks))
     assert refused >= refusals
-    check_walk(space, walks)
-
-
-def check_walk(space, walks):
-    walk = space.walk(len(walks))
-    for number in range(max(len(state) for state, _ in walks) + 1):
-        masks, made = walk.masks()
-        taken = []
-        for place, ((state, wanted), key) in enumerate(zip(walks, walk.keys(), strict=True)):
-            assert made[place] == (number < len(state))
-            if made[place]:
-                assert key == space.key(state[:number])
-                np.testing.assert_array_equal(masks[place], wanted[number])
-                taken.append(state[number])
-            else:
-                assert np.flatnonzero(masks[place]).tolist() == [0]
-                taken.append(0)
-        if made.any():
-            walk.step(np.array(taken), made)
-    found = [cost(space.spec(state), space.image_shape) for state, _ in walks]
-    assert walk.sizes().tolist() == [[one.parameters, one.macs] for one in found]
-    assert space.sizes(*padded([state for state, _ in walks])).tolist() == walk.sizes().tolist()
+    check_walk(space, drawn)
 
 
 def test_depth_grows_with_the_trials():
