@@ -110,6 +110,7 @@ class Sizes:
         """Draw the waves: the same ones in every run."""
         rng = generator(0, "waves")
         self._space = space
+        self._counts = space.sizes if isinstance(space, Sized) else None
         self._slopes = rng.standard_normal((2, WAVES))  # per decade
         self._shifts = 2.0 * pi * rng.random(WAVES)
         self._known: dict[Actions, tuple[int, int]] = {}
@@ -118,7 +119,7 @@ class Sizes:
         """Return features [N, WAVES], each row of inner product 1 with itself, roughly."""
         if sizes is not None:
             return self._waves(sizes.tolist())
-        if isinstance(self._space, Sized):
+        if self._counts is not None:
             return self.batch(*padded(sequences))
         return self._waves([self._figures(actions) for actions in sequences])
 
@@ -128,8 +129,8 @@ class Sizes:
         """Return the same of a batch of decisions (see `Encoder.batch`)."""
         if sizes is not None:
             return self._waves(sizes.tolist())
-        if isinstance(self._space, Sized):
-            return self._waves(self._space.sizes(actions, made).tolist())
+        if self._counts is not None:
+            return self._waves(self._counts(actions, made).tolist())
         pairs = zip(actions.T, made.T, strict=True)
         return self([tuple(row[reached].tolist()) for row, reached in pairs])
 

@@ -25,7 +25,9 @@ class Quadratic:
     @cached_property
     def _padded(self) -> np.ndarray:
         """The weights with a row and a column of zeros, for decisions that are not reached."""
-        return np.pad(self.weights, (0, 1))
+        padded = np.zeros((len(self.weights) + 1,) * 2)
+        padded[:-1, :-1] = self.weights
+        return padded
 
     def values(self, inputs: Inputs) -> np.ndarray:
         """Return f [N] of architectures."""
