@@ -157,6 +157,8 @@ class ChainSpace:
 
     def _mask(self, state: State) -> np.ndarray:
         """Return the first row of a walk of one; the walk goes on where states follow others."""
+        if self._rules.all_fit:
+            return self._rules.everything(len(state))
         before, walk = self._latest
         if not before or before != state[:-1]:
             before, walk = (), self.walk(1)

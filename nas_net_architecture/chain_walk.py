@@ -74,6 +74,12 @@ class ChainRules:
         self.all_fit = config.limits == NO_LIMITS and max(config.pools) == 1
         self.tails = Tails.of(config, self.plain, image)
 
+    def everything(self, number: int) -> np.ndarray:
+        """Return the mask of decision `number` where nothing is impossible, bools [A]."""
+        mask = np.zeros(self.n_actions, bool)
+        mask[self.first[number] : self.first[number] + self.counts[number]] = True
+        return mask
+
     def layer_of(self, number: int) -> int:
         """Return the layer that decision `number` is about; behind the last, that after them."""
         return self.decisions[number].layer if number < len(self.decisions) else self.depth

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from nas_core.space import SearchSpace, Walk
+from nas_core.space import SearchSpace, Walk, Walks
 from nas_core.tree import Tree
 from nas_net_architecture import reinforce
 from nas_net_architecture.controller import Policy
@@ -145,7 +145,7 @@ def sample(
         return _at_once(policy, fixed, uniforms)
     walk: Walk | None = None
     if fixed is None:
-        walk = _Walk(space, trials) if tree is None else tree.walk(len(trials))
+        walk = _side_by_side(space, trials) if tree is None else tree.walk(len(trials))
     memory = policy.start(len(trials))
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     actions, made = None, np.ones(len(trials), bool)
@@ -165,6 +165,13 @@ def sample(
     drawn = Sequences(actions, masks, made, None if walk is None else walk.sizes())
     log_probs = reinforce.log_softmax(logits, masks)
     return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), log_probs, memory)
+
+
+def _side_by_side(space: SearchSpace[Any], trials: Sequence[int]) -> Walk:
+    """Begin a walk by the space's arrays, where it has them and all trials may decide the same."""
+    alike = not (isinstance(space, Curriculum) and space.narrows)
+    walk = space.walk(len(trials)) if alike and isinstance(space, Walks) else None
+    return _Walk(space, trials) if walk is None else walk
 
 
 def _at_once(policy: IndependentPolicy, fixed: np.ndarray, uniforms: np.ndarray) -> Drawn:
