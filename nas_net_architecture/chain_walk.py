@@ -64,15 +64,21 @@ class ChainRules:
             numbers(decision.kind, values)[:, None]
             for decision, values in zip(decisions, options, strict=True)
         ]
-        named = config.choices | {kind: config.choices["strides"] for kind in STRIDES}
-        self.plain: dict[str, Whole] = {kind: _plainest(kind, named[kind]) for kind in named}
-        for number, decision in enumerate(decisions):
-            if decision.kind in self.plain:
-                self.plain[decision.kind] = int(self.values[number][plain[number], 0])
+        self.plain = self._plainest(plain)
         self.depth = config.depths[-1]
         # Convolutions pad, so that only pooling and limits can make a network impossible.
         self.all_fit = config.limits == NO_LIMITS and max(config.pools) == 1
         self.tails = Tails.of(config, self.plain, image)
+
+    def _plainest(self, plain: list[int]) -> dict[str, Whole]:
+        """Return what the plainest option of each kind of choice counts as; else the only one."""
+        choices = self.config.choices
+        named = choices | {kind: choices["strides"] for kind in STRIDES}
+        found: dict[str, Whole] = {kind: int(numbers(kind, named[kind])[0]) for kind in named}
+        for decision, values, option in zip(self.decisions, self.values, plain, strict=True):
+            if decision.kind in found:
+                found[decision.kind] = int(values[option, 0])
+        return found
 
     def everything(self, number: int) -> np.ndarray:
         """Return the mask of decision `number` where nothing is impossible, bools [A]."""
@@ -94,11 +100,6 @@ class ChainRules:
         """
         average = self.config.average
         return sums.plus(classifier(end, several, self.classes, average))
-
-
-def _plainest(kind: str, options: tuple[Option, ...]) -> int:
-    """Return what the only option counts as; of several, `ChainRules` asks the space."""
-    return int(numbers(kind, options)[0])
 
 
 class ChainWalk:
