@@ -8,8 +8,8 @@ from metaqnn.config import SpaceConfig
 from nas_core.cost import BYTES, LayerCost, Shape, layer_cost
 from nas_core.errors import SpecError
 from nas_core.spec import Conv, Dense, GlobalAveragePool, Layer, Pool, Softmax
+from nas_core.summed import IMPOSSIBLE
 
-IMPOSSIBLE = 1 << 60  # above every limit, and safe to add to in int64
 # An action's layer; None ends with softmax on the flattened map, GAP ends with GAP and softmax.
 ActionLayer = Layer | None
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from metaqnn.agent import hashable
 from metaqnn.epsilon import Schedule, epsilon_at, scaled_schedule
+from metaqnn.imagination import Steps, imagined
 from metaqnn.q_learning import QTable, Row, update_sequence
 from nas_core.agent import Known, Proposal, Scored
 from nas_core.errors import UsageError
@@ -22,7 +23,6 @@ from nas_core.seeding import generator
 from nas_core.space import SearchSpace, spec_of
 from nas_core.tree import Tree
 
-Steps = list[tuple[Row, int]]  # from the last decision to the first
 SHARES = ((1.0, 0.04), (0.05, 0.96))  # (epsilon, share of the proposals)
 LOGISTIC = 1.702  # 1 / (1 + exp(-1.702 x)) is the normal distribution function within 0.01
 
@@ -161,25 +161,14 @@ class MetaQNNModel:
             return
         posterior = model.posterior()
         function = posterior.sample(rng) if config.uncertain else posterior.mean()
-        # All walks of a round begin from the same table, so that they are scored together.
-        imagined = [self._imagine(rng) for _ in range(config.imagined)]
-        values = function.values(self._observed.encoder.inputs([walk for walk, _ in imagined]))
-        for (_, steps), share in zip(imagined, _shares(values).tolist(), strict=True):
+        # All walks of a round begin from the same table, so that they are taken together.
+        chances = rng.random((config.imagined, self._space.n_steps, 2))
+        walk = self._tree.walk(config.imagined)
+        walks = imagined(walk, self._table, config.imagined_epsilon, chances)
+        inputs = self._observed.encoder.inputs(walks.actions, walks.sizes)
+        shares = _shares(function.values(inputs)).tolist()
+        for steps, share in zip(walks.rows(self._table), shares, strict=True):
             update_sequence(steps, share, config.alpha, 1.0)
-
-    def _imagine(self, rng: np.random.Generator) -> tuple[tuple[int, ...], Steps]:
-        """Return an epsilon-greedy walk with its rows."""
-        node, steps = self._tree.root(), []
-        chances = rng.random((self._space.n_steps, 2))
-        for chance in chances:
-            options = self._tree.options[node]
-            if not options:
-                break
-            row = self._row(node)
-            action = _choice(row.values, options, self._config.imagined_epsilon, chance)
-            steps.append((row, action))
-            node = self._tree.child(node, action)
-        return tuple(action for _, action in steps), steps[::-1]
 
     def recommend(self) -> int | None:
         """Return the trial of the best network by posterior mean; None before any score."""

@@ -1,6 +1,6 @@
 """Tabular Q-learning (paper, section 3, equation 3), as pure updates on rows of a table."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -72,31 +72,52 @@ def update_sequence(
 
 
 class QTable:
-    """Q-values by state, created at their initial value when an action is first seen legal."""
+    """Q-values by state, created at their initial value when an action is first seen legal.
+
+    Attributes:
+        initial: That value.
+    """
 
     def __init__(self, n_actions: int, initial: float) -> None:
         """Make an empty table of rows with `n_actions` values."""
         self._n_actions = n_actions
-        self._initial = initial
+        self.initial = initial
         self._rows: dict[Hashable, Row] = {}
 
     def values(self, key: Hashable) -> np.ndarray:
         """Return Q [A] of a state without creating it; unseen actions have the initial value."""
         row = self._rows.get(key)
         if row is None:
-            return np.full(self._n_actions, self._initial)
+            return np.full(self._n_actions, self.initial)
         values = np.array(row.values)
-        values[np.isneginf(values)] = self._initial
+        values[np.isneginf(values)] = self.initial
         return values
 
-    def row(self, key: Hashable, legal: np.ndarray) -> Row:
-        """Return the stored row of a state, with every action of `legal` [A] present."""
+    def matrix(self, keys: Sequence[Hashable]) -> np.ndarray:
+        """Return the stored values of states [N, A], `UNSEEN` where there are none."""
+        place = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        nothing = [UNSEEN] * self._n_actions
+        rows = [nothing if row is None else row.values for row in map(self._rows.get, place)]
+        found: np.ndarray = np.array(rows)[[place[key] for key in keys]]
+        return found
+
+    def stored(self, key: Hashable) -> Row:
+        """Return the row of a state, an empty one where there is none yet."""
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = Row([UNSEEN] * self._n_actions)
+        return row
+
+    def allow(self, row: Row, action: int) -> None:
+        """Give an action that was not legal before its first value."""
+        if row.values[action] == UNSEEN:
+            row.set(action, self.initial)
+
+    def row(self, key: Hashable, legal: np.ndarray) -> Row:
+        """Return the stored row of a state, with every action of `legal` [A] present."""
+        row = self.stored(key)
         for action in np.flatnonzero(legal).tolist():
-            if row.values[action] == UNSEEN:
-                row.set(action, self._initial)
+            self.allow(row, action)
         return row
 
     def __len__(self) -> int:

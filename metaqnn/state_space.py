@@ -6,7 +6,9 @@ after any layer that leaves a way to end within the limits, nothing is ever reje
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +17,13 @@ from metaqnn.masks import (
     Figures,
     action_layers,
     figures,
+    kept_copies,
     representation_bin,
     rule_allows,
     side,
     within_limits,
 )
-from nas_core.cost import Shape, layer_cost
+from nas_core.cost import BYTES, LayerCost, Shape, layer_cost
 from nas_core.errors import SpecError
 from nas_core.space import Masks, require_legal
 from nas_core.spec import (
@@ -35,6 +38,7 @@ from nas_core.spec import (
     Spec,
 )
 from nas_core.spec.text import layer_to_text
+from nas_core.summed import IMPOSSIBLE, SummedWalks, Sums
 
 Key = tuple[str, int, int, int, int]
 END_SOFTMAX, END_GAP = "SM", "GAP, SM"
@@ -61,6 +65,24 @@ class State:
     parameters: int
     macs: int
     kept: int
+
+
+class Outline(NamedTuple):
+    """A state without its sums (see `nas_core.summed`).
+
+    Attributes:
+        kind: As in `State`.
+        shape: As in `State`.
+        dense: As in `State`.
+        depth: Number of decisions taken.
+        last: The last of them; -1 for none.
+    """
+
+    kind: str
+    shape: Shape
+    dense: int
+    depth: int
+    last: int
 
 
 def dropout_rates(layers: list[Layer]) -> list[float]:
@@ -104,6 +126,7 @@ class MetaQNNSpace:
         self.n_steps = config.depth + 1
         self._masks = Masks(self._mask)
         self._figures: dict[Shape, Figures] = {}
+        self._rows: dict[tuple[Shape, int], LayerCost] = {}  # as many as there are shapes
         self._rule_masks: dict[tuple[str, int, Shape, bool], np.ndarray] = {}
         if not self.legal(self.initial()).any():
             raise SpecError(
@@ -125,42 +148,91 @@ class MetaQNNSpace:
 
         The parameters are (filters, kernel), (size, stride) or (units, dense layers in a row).
         """
-        depth = len(state.actions)
-        layer = self._layers[state.actions[-1]] if state.actions else None
-        size = representation_bin(state.shape[0]) if len(state.shape) == 3 else 0
+        last = state.actions[-1] if state.actions else -1
+        return self.outline_key(
+            Outline(state.kind, state.shape, state.dense, len(state.actions), last)
+        )
+
+    def outline_key(self, outline: Outline) -> Key:
+        """Return the key of an outline's states (see `nas_core.summed`)."""
+        kind, shape, dense, depth, last = outline
+        layer = self._layers[last] if depth > 0 else None
+        size = representation_bin(shape[0]) if len(shape) == 3 else 0
         match layer:
             case Conv():
-                return state.kind, depth, layer.filters, side(layer.kernel), size
+                return kind, depth, layer.filters, side(layer.kernel), size
             case Pool():
-                return state.kind, depth, side(layer.size), side(layer.stride), size
+                return kind, depth, side(layer.size), side(layer.stride), size
             case Dense():
-                return state.kind, depth, layer.units, state.dense, size
-        return state.kind, depth, 0, 0, size
+                return kind, depth, layer.units, dense, size
+        return kind, depth, 0, 0, size
 
     def legal(self, state: State) -> np.ndarray:
         """Return bools [n_actions], not to be changed: transition rules and cost limits."""
         return self._masks[state]
 
     def _mask(self, state: State) -> np.ndarray:
-        added = self._figures.get(state.shape)
-        if added is None:
-            added = self._figures[state.shape] = figures(self._config, state.shape, self.classes)
+        added, full = self._figures_of(state.shape), len(state.actions) >= self._config.depth
         fits = within_limits(self._config, added, state.parameters, state.macs, state.kept)
-        return fits & self._rules(state)
+        return fits & self._rules(state.kind, state.dense, state.shape, full)
 
-    def _rules(self, state: State) -> np.ndarray:
+    def begin(self) -> tuple[Outline, Sums]:
+        """Return the outline of nothing decided, and what the image costs."""
+        return Outline("start", self.image_shape, 0, 0, -1), (0, 0, self._kept(self.image_shape))
+
+    def _kept(self, shape: Shape) -> int:
+        """Return the bytes of a layer's output, as often as it is kept."""
+        return BYTES * kept_copies(self._config) * prod(shape)
+
+    def after(self, outline: Outline, action: int) -> tuple[Outline, Sums]:
+        """Return the outline after an action, and what the action adds."""
+        row, layer = self._added(outline.shape, action), self._layers[action]
+        added = row.parameters, row.macs, self._kept(row.shape)
+        if layer is None or isinstance(layer, GlobalAveragePool):
+            return Outline("end", row.shape, 0, outline.depth + 1, action), added
+        dense = outline.dense + 1 if isinstance(layer, Dense) else 0
+        return Outline(layer.kind, row.shape, dense, outline.depth + 1, action), added
+
+    def needs(self, outline: Outline) -> np.ndarray:
+        """Return what each action and either way to end add, int64 [3, A, 2]."""
+        added = self._figures_of(outline.shape)
+        needed = np.stack([added.parameters, added.macs, added.activation_bytes])
+        full = outline.depth >= self._config.depth
+        needed[:, ~self._rules(outline.kind, outline.dense, outline.shape, full)] = IMPOSSIBLE
+        return needed
+
+    def ended(self, outline: Outline) -> bool:
+        """Return whether the network has ended."""
+        return outline.kind == "end"
+
+    @property
+    def ways(self) -> int:
+        """How a network may end: with or without global average pooling."""
+        return 2
+
+    @cached_property
+    def walk(self) -> SummedWalks:
+        """Begins networks side by side (see `nas_core.space.Walks`)."""
+        return SummedWalks(self, self._config.limits)
+
+    def _figures_of(self, shape: Shape) -> Figures:
+        added = self._figures.get(shape)
+        if added is None:
+            added = self._figures[shape] = figures(self._config, shape, self.classes)
+        return added
+
+    def _rules(self, kind: str, dense: int, shape: Shape, full: bool) -> np.ndarray:
         """Return bools [n_actions] of the transition rules, depth and ends included."""
-        full = len(state.actions) >= self._config.depth
-        key = (state.kind, state.dense, state.shape, full)
+        key = (kind, dense, shape, full)
         mask = self._rule_masks.get(key)
         if mask is None:
             mask = self._rule_masks[key] = np.array(
                 [
-                    state.kind != "end"
+                    kind != "end"
                     if layer is None or isinstance(layer, GlobalAveragePool)
                     else not full
-                    and state.kind != "end"
-                    and rule_allows(self._config, state.kind, state.dense, state.shape, layer)
+                    and kind != "end"
+                    and rule_allows(self._config, kind, dense, shape, layer)
                     for layer in self._layers
                 ]
             )
@@ -189,6 +261,30 @@ class MetaQNNSpace:
         if layer is None or isinstance(layer, GlobalAveragePool):
             return State((*state.actions, action), "end", (self.classes,), 0, 0, 0, 0)
         return self._append(state, action, layer)
+
+    def sizes(self, actions: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Return parameters and MACs of finished sequences (see `nas_core.space.Sized`)."""
+        pairs = zip(actions.T.tolist(), made.sum(axis=0).tolist(), strict=True)
+        return np.array([self._size(row[:count]) for row, count in pairs]).reshape(-1, 2)
+
+    def _size(self, actions: list[int]) -> tuple[int, int]:
+        shape: Shape = self.image_shape
+        parameters = macs = 0
+        for action in actions:
+            added = self._added(shape, action)
+            shape, parameters, macs = added.shape, parameters + added.parameters, macs + added.macs
+        return parameters, macs
+
+    def _added(self, shape: Shape, action: int) -> LayerCost:
+        """Return what an action costs on a map; an end is what stands behind it as well."""
+        found = self._rows.get((shape, action))
+        if found is None:
+            layer = self._layers[action]
+            found = LayerCost(shape, 0, 0, 0) if layer is None else layer_cost(layer, shape)
+            if layer is None or isinstance(layer, GlobalAveragePool):
+                found = layer_cost(Softmax(self.classes), found.shape)
+            self._rows[shape, action] = found
+        return found
 
     def spec(self, state: State) -> Spec:
         """Return the network of a finished sequence of decisions, dropout included."""

@@ -67,6 +67,92 @@ class SearchSpace(Protocol[State]):
         """Return JSON values that identify the space: same values, same decisions."""
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A space that counts parameters and multiply-accumulates of many networks at once."""
+
+    def sizes(self, actions: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Return both figures of each network, int64 [N, 2], as `nas_core.cost` counts them.
+
+        Args:
+            actions: Finished sequences of legal actions [T, N]; anything beyond their ends.
+            made: Bools [T, N]: False beyond an architecture's end.
+        """
+
+
+class Walk(Protocol):
+    """A batch of architectures that are decided side by side, one decision of all at a time."""
+
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what may be decided next.
+
+        Returns:
+            The masks, bools [B, A], as `SearchSpace.legal` gives them; only action 0 where an
+            architecture is finished. And whether each is unfinished, bools [B].
+        """
+
+    def step(self, actions: np.ndarray, made: np.ndarray) -> None:
+        """Take one decision in every unfinished architecture.
+
+        Args:
+            actions: Legal ones [B].
+            made: Bools [B], as `masks` returned them.
+        """
+
+    def keys(self) -> list[Hashable]:
+        """Return `SearchSpace.key` of each state [B]; of finished ones, anything."""
+
+    def sizes(self) -> np.ndarray | None:
+        """Return what `Sized` would of finished architectures; None where it takes counting."""
+
+
+@runtime_checkable
+class Walks(Protocol):
+    """A space that finds the masks of many states at once."""
+
+    def walk(self, batch: int) -> Walk | None:
+        """Begin `batch` architectures; None where each state has to be asked for its mask."""
+
+
+class FixedWalk:
+    """A walk where masks depend on the number of the decision only, and keys on it and the last.
+
+    Every sequence is complete after the same number of decisions.
+    """
+
+    def __init__(self, masks: np.ndarray, batch: int) -> None:
+        """Begin with nothing decided.
+
+        Args:
+            masks: Of all decisions, bools [n_steps, A].
+            batch: B.
+        """
+        self._masks = masks
+        self._number = 0
+        self._last = [-1] * batch
+
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the masks [B, A] and whether each architecture is unfinished [B]."""
+        batch = len(self._last)
+        if self._number < len(self._masks):
+            here = self._masks[self._number]
+            return np.broadcast_to(here, (batch, len(here))), np.ones(batch, bool)
+        mask = np.arange(self._masks.shape[1]) == 0
+        return np.broadcast_to(mask, (batch, len(mask))), np.zeros(batch, bool)
+
+    def step(self, actions: np.ndarray, made: np.ndarray) -> None:
+        """Take one decision in every architecture."""
+        self._number += 1
+        self._last = actions.tolist()
+
+    def keys(self) -> list[Hashable]:
+        """Return the number of the decision and the action before it, -1 for none [B]."""
+        return [(self._number, action) for action in self._last]
+
+    def sizes(self) -> None:
+        """Know no sizes."""
+
+
 class Masks(dict[Any, np.ndarray]):
     """The masks of states by state, each computed once: proposing and learning meet them again.
 

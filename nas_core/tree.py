@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_core.space import SearchSpace
+from nas_core.space import SearchSpace, Walk, Walks
 
 MOST_NODES = 30_000  # remembered at a time
 ROOT = 0
@@ -32,6 +32,7 @@ class Tree:
         """
         self._space = space
         self._legal = space.legal if legal is None else legal
+        self._walks = space if legal is None and isinstance(space, Walks) else None
         self._clear()
 
     def _clear(self) -> None:
@@ -89,6 +90,11 @@ class Tree:
             after[place] = self.child(int(nodes[place]), int(actions[place]))
         return after
 
+    def walk(self, batch: int) -> Walk:
+        """Begin a batch of architectures: by the space's arrays where it has them."""
+        walk = None if self._walks is None else self._walks.walk(batch)
+        return TreeWalk(self, batch) if walk is None else walk
+
     def uniform(self, rng: np.random.Generator) -> tuple[int, ...]:
         """Draw decisions uniformly among the legal ones until nothing is left to decide."""
         node, actions = self.root(), []
@@ -96,3 +102,30 @@ class Tree:
             actions.append(self.options[node][rng.integers(len(self.options[node]))])
             node = self.child(node, actions[-1])
         return tuple(actions)
+
+
+class TreeWalk:
+    """A batch of architectures that looks up what a tree knows."""
+
+    def __init__(self, tree: Tree, batch: int) -> None:
+        """Begin at the tree's root."""
+        self._tree = tree
+        self._nodes = np.full(batch, tree.root())
+
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the masks [B, A] and whether each architecture is unfinished [B]."""
+        masks = self._tree.masks(self._nodes)
+        made = np.asarray(masks.any(axis=1))
+        masks[~made, 0] = True
+        return masks, made
+
+    def step(self, actions: np.ndarray, made: np.ndarray) -> None:
+        """Take one decision in every unfinished architecture."""
+        self._nodes[made] = self._tree.step(self._nodes[made], actions[made])
+
+    def keys(self) -> list[Hashable]:
+        """Return what a tabular agent tells each state apart by [B]."""
+        return [self._tree.key(node) for node in self._nodes.tolist()]
+
+    def sizes(self) -> None:
+        """Know no sizes."""

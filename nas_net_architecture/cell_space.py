@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from nas_core.cost import Limits, cost
+from nas_core.cost.cell_arrays import Blocks, CellSizes
 from nas_core.errors import SpecError, UsageError
-from nas_core.space import Masks, require_legal
+from nas_core.space import FixedWalk, Masks, require_legal
 from nas_core.spec import OPERATION_PRESETS, OPERATIONS, Block, Cell, CellSpec, Spec
 from nas_core.spec.cell_blocks import COMBINES, MOST_BLOCKS
 
@@ -122,6 +123,11 @@ class CellSpace:
         """The masks of all decisions [n_steps, n_actions]; None where limits narrow them."""
         return self._by_position if self._config.limits == NO_LIMITS else None
 
+    def walk(self, batch: int) -> FixedWalk | None:
+        """Begin `batch` networks side by side; None where limits narrow the masks."""
+        fixed = self.fixed_masks
+        return None if fixed is None else FixedWalk(fixed, batch)
+
     def initial(self) -> State:
         """Return the state with nothing decided."""
         return ()
@@ -209,10 +215,21 @@ class CellSpace:
             stem_multiplier=config.stem_multiplier,
         )
 
-    def spec(self, state: State) -> Spec:
+    def spec(self, state: State) -> CellSpec:
         """Return the network of a finished sequence of decisions."""
         half = self.n_steps // 2
         return self._network(self._cell(state[:half]), self._cell(state[half:]))
+
+    def sizes(self, actions: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Return parameters and MACs of finished sequences (see `nas_core.space.Sized`)."""
+        rows = actions.T.reshape(-1, 2, self._config.blocks, PER_BLOCK)
+        inputs, operations = rows[..., :2], rows[..., 2:4] - self._states
+        return self._sizes(Blocks(inputs, operations, rows[..., 4] != self._first_combine))
+
+    @cached_property
+    def _sizes(self) -> CellSizes:
+        outline = self.spec(self._completed(()))
+        return CellSizes(outline, self.image_shape, self._config.operations)
 
     def _cell(self, actions: State) -> Cell:
         names, states, first = self._config.operations, self._states, self._first_combine

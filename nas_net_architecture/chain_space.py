@@ -5,27 +5,26 @@ answers to "does layer i read layer j?". Which decision stands where depends on 
 """
 
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from nas_core.cost import cost
 from nas_core.errors import SpecError
 from nas_core.space import Masks, require_legal
 from nas_core.spec import ChainSpec, Spec
+from nas_net_architecture.chain_arrays import STRIDES
 from nas_net_architecture.chain_config import (
-    NO_LIMITS,
     ChainSpaceConfig,
     Decision,
     Option,
     decisions,
 )
 from nas_net_architecture.chain_layers import ChainLayer, chain_of, layers_of
+from nas_net_architecture.chain_walk import ChainRules, ChainWalk
 from nas_net_architecture.layout import Anchors
 
 State = tuple[int, ...]  # the decisions taken
-STRIDES = ("stride height", "stride width")
-RISING = ("heights", "widths", "filters")  # where one fits, so does all that is smaller
 WORDS = {  # of an action, before its value
     "heights": "height ",
     "widths": "width ",
@@ -69,22 +68,15 @@ class ChainSpace:
         self._add("skip", ("no skip", "skip"), "")
         self.n_actions = len(self._words)
         self.n_steps = len(self._decisions)
-        # Convolutions pad, so that only pooling and limits can make a network impossible.
-        self._all_fit = config.limits == NO_LIMITS and max(config.pools) == 1
         self._lengths = [self._length(depth) for depth in config.depths]
         self._options = [self._values(decision) for decision in self._decisions]
-        self._dearest_first = [
-            sorted(range(len(options)), key=options.__getitem__, reverse=True)
-            if decision.kind in RISING
-            else range(len(options))
-            for decision, options in zip(self._decisions, self._options, strict=True)
-        ]
         self._plain = [
             self._first[decision.kind] + _plain(decision, options)
             for decision, options in zip(self._decisions, self._options, strict=True)
         ]
         self._nothing = np.zeros(self.n_actions, bool)
         self._masks = Masks(self._mask)
+        self._latest: tuple[State, ChainWalk] = (), self.walk(1)
         if not self.n_steps or not self.legal(()).any():
             raise SpecError(
                 f"expected something to decide and limits that some network meets, received "
@@ -143,22 +135,43 @@ class ChainSpace:
             return self._nothing
         return self._masks[state]
 
-    def _mask(self, state: State) -> np.ndarray:
-        """Keep the actions after which the plainest way to finish is a network within the limits.
+    @cached_property
+    def _rules(self) -> ChainRules:
+        first = [self._first[decision.kind] for decision in self._decisions]
+        plain = [a - b for a, b in zip(self._plain, first, strict=True)]
+        return ChainRules(
+            self._config, self._decisions, self._options, first, plain, self.image_shape,
+            self.classes, self.n_actions,
+        )  # fmt: skip
 
-        That way goes on from each of its own states, so that no mask is ever empty.
-        """
-        number = len(state)
-        kind, mask = self._decisions[number].kind, self._nothing.copy()
-        # A state met has its plainest completion within the limits; only the first must be tried.
-        known = self._plain[number] if state else -1
-        fine = self._all_fit
-        for option in self._dearest_first[number]:
-            action = self._first[kind] + option
-            fits = fine or action == known or self._fits(self._completed((*state, action)))
-            mask[action] = fits
-            fine = fine or (fits and kind in RISING)
+    def walk(self, batch: int) -> ChainWalk:
+        """Begin `batch` networks side by side (see `nas_core.space.Walks`)."""
+        return ChainWalk(self._rules, batch)
+
+    def sizes(self, actions: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Return parameters and MACs of finished sequences (see `nas_core.space.Sized`)."""
+        walk = self.walk(actions.shape[1])
+        for taken, reached in zip(actions, made, strict=True):
+            walk.step(taken, reached)
+        return walk.sizes()
+
+    def _mask(self, state: State) -> np.ndarray:
+        """Return the first row of a walk of one; the walk goes on where states follow others."""
+        if self._rules.all_fit:
+            return self._rules.everything(len(state))
+        before, walk = self._latest
+        if not before or before != state[:-1]:
+            before, walk = (), self.walk(1)
+        for action in state[len(before) :]:
+            walk.step(np.array([action]), np.ones(1, bool))
+        self._latest = state, walk
+        mask: np.ndarray = walk.masks()[0][0]
         return mask
+
+    @property
+    def narrows(self) -> bool:
+        """Whether early trials have the smaller depths only."""
+        return self._config.samples_per_depth is not None and len(self._config.depths) > 1
 
     def legal_for(self, trial: int, state: State) -> np.ndarray:
         """Return what one trial may decide: early trials have the smaller depths (section 4.1)."""
@@ -171,19 +184,6 @@ class ChainSpace:
         only[self._first["depth"] + wanted] = True
         narrowed: np.ndarray = mask & only
         return narrowed if narrowed.any() else mask
-
-    def _completed(self, state: State) -> State:
-        """Finish plainly: the fewest layers and filters, the smallest kernels, reading the last."""
-        if not state and len(self._config.depths) > 1:
-            state = (self._plain[0],)
-        return state + tuple(self._plain[len(state) : self._lengths[self._depth_index(state)]])
-
-    def _fits(self, state: State) -> bool:
-        try:
-            found = cost(self.spec(state), self.image_shape)
-        except SpecError:  # a map too small to pool
-            return False
-        return self._config.limits.allow_cost(found)
 
     def step(self, state: State, action: int) -> State:
         """Return the state after a legal action.

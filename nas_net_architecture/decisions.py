@@ -1,12 +1,12 @@
 """Decisions of a batch of architectures in any search space: masks, sampling, teacher forcing."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from nas_core.space import SearchSpace
+from nas_core.space import SearchSpace, Walk, Walks
 from nas_core.tree import Tree
 from nas_net_architecture import reinforce
 from nas_net_architecture.controller import Policy
@@ -24,7 +24,11 @@ class FixedMasks(Protocol):
 
 @runtime_checkable
 class Curriculum(Protocol):
-    """A space that allows less to early trials."""
+    """A space that may allow less to early trials."""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it does."""
 
     def legal_for(self, trial: int, state: Any) -> np.ndarray:
         """Return bools [n_actions]: what `trial` may decide; a part of `legal(state)`."""
@@ -39,11 +43,13 @@ class Sequences:
         masks: Bools [T, B, A], or [T, 1, A] where all share them; beyond an architecture's end
             only action 0 is legal, so that it counts for nothing.
         made: Bools [T, B]: False beyond an architecture's end.
+        sizes: Parameters and multiply-accumulates, int64 [B, 2], where the walk counted them.
     """
 
     actions: np.ndarray
     masks: np.ndarray
     made: np.ndarray
+    sizes: np.ndarray | None = None
 
     def decisions(self, position: int) -> tuple[int, ...]:
         """Return one architecture's actions."""
@@ -56,11 +62,14 @@ class Drawn(NamedTuple):
     Attributes:
         sequences: The decisions.
         log_prob: Their log-probabilities [T, B].
+        log_probs: Those of all actions at each decision [T, B, A], or [T, 1, A] where all
+            architectures have the same.
         memory: The policy's, led through exactly these decisions.
     """
 
     sequences: Sequences
     log_prob: np.ndarray
+    log_probs: np.ndarray
     memory: Any
 
 
@@ -73,7 +82,7 @@ class _Walk:
         self._states = [space.initial() for _ in trials]
         self._nothing = np.zeros(space.n_actions, bool)
         self._nothing[0] = True
-        self._narrowed = space if isinstance(space, Curriculum) else None
+        self._narrowed = space if isinstance(space, Curriculum) and space.narrows else None
 
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the masks [B, A] and whether each architecture is unfinished [B]."""
@@ -95,30 +104,17 @@ class _Walk:
             state = self._states[position]
             self._states[position] = self._space.step(state, int(actions[position]))
 
+    def keys(self) -> list[Hashable]:
+        """Return what a tabular agent tells each state apart by [B]."""
+        return [self._space.key(state) for state in self._states]
 
-class TreeWalk:
-    """The same where all trials may decide the same: what the space said is in a tree."""
-
-    def __init__(self, tree: Tree, batch: int) -> None:
-        """Begin a batch at the tree's root."""
-        self._tree = tree
-        self._nodes = np.full(batch, tree.root())
-
-    def masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the masks [B, A] and whether each architecture is unfinished [B]."""
-        masks = self._tree.masks(self._nodes)
-        made = np.asarray(masks.any(axis=1))
-        masks[~made, 0] = True
-        return masks, made
-
-    def step(self, actions: np.ndarray, made: np.ndarray) -> None:
-        """Take one decision in every unfinished architecture."""
-        self._nodes[made] = self._tree.step(self._nodes[made], actions[made])
+    def sizes(self) -> None:
+        """Know no sizes."""
 
 
 def narrowed(space: SearchSpace[Any], trial: int) -> Tree:
     """Return a tree of what one trial may decide."""
-    if isinstance(space, Curriculum):
+    if isinstance(space, Curriculum) and space.narrows:
         return Tree(space, lambda state: space.legal_for(trial, state))
     return Tree(space)
 
@@ -147,9 +143,9 @@ def sample(
     fixed = fixed_masks(space)
     if fixed is not None and isinstance(policy, IndependentPolicy):
         return _at_once(policy, fixed, uniforms)
-    walk: _Walk | TreeWalk | None = None
+    walk: Walk | None = None
     if fixed is None:
-        walk = _Walk(space, trials) if tree is None else TreeWalk(tree, len(trials))
+        walk = _side_by_side(space, trials) if tree is None else tree.walk(len(trials))
     memory = policy.start(len(trials))
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     actions, made = None, np.ones(len(trials), bool)
@@ -165,10 +161,17 @@ def sample(
         rows.append((actions, masks, made, logits))
         if walk is not None:
             walk.step(actions, made)
-    stacked = [np.stack(parts) for parts in zip(*rows, strict=True)]
-    drawn = Sequences(*stacked[:3])
-    log_probs = reinforce.log_softmax(stacked[3], drawn.masks)
-    return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), memory)
+    actions, masks, made, logits = (np.stack(parts) for parts in zip(*rows, strict=True))
+    drawn = Sequences(actions, masks, made, None if walk is None else walk.sizes())
+    log_probs = reinforce.log_softmax(logits, masks)
+    return Drawn(drawn, reinforce.log_prob_of(log_probs, drawn.actions), log_probs, memory)
+
+
+def _side_by_side(space: SearchSpace[Any], trials: Sequence[int]) -> Walk:
+    """Begin a walk by the space's arrays, where it has them and all trials may decide the same."""
+    alike = not (isinstance(space, Curriculum) and space.narrows)
+    walk = space.walk(len(trials)) if alike and isinstance(space, Walks) else None
+    return _Walk(space, trials) if walk is None else walk
 
 
 def _at_once(policy: IndependentPolicy, fixed: np.ndarray, uniforms: np.ndarray) -> Drawn:
@@ -179,7 +182,8 @@ def _at_once(policy: IndependentPolicy, fixed: np.ndarray, uniforms: np.ndarray)
     actions = reinforce.choose(rows, uniforms.ravel()).reshape(steps, batch)
     drawn = Sequences(actions, fixed[:, None], np.ones((steps, batch), bool))
     log_probs = reinforce.log_softmax(logits, fixed)
-    return Drawn(drawn, np.take_along_axis(log_probs, actions, axis=1), policy.start(batch))
+    log_prob = np.take_along_axis(log_probs, actions, axis=1)
+    return Drawn(drawn, log_prob, log_probs[:, None], policy.start(batch))
 
 
 def replay(

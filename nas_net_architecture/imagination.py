@@ -13,6 +13,7 @@ from nas_net_architecture.agent import make_policy
 from nas_net_architecture.config import LearnerConfig
 from nas_net_architecture.controller import Policy
 from nas_net_architecture.decisions import Drawn, Sequences, sample
+from nas_net_architecture.independent import IndependentPolicy
 from nas_net_architecture.layout import layout_of
 
 Score = Callable[[Sequences], np.ndarray]  # B architectures -> rewards [B]
@@ -61,9 +62,14 @@ def _gradient(
     """Return the derivative of REINFORCE's loss (1) by the weights that drew these very actions."""
     sequences = drawn.sequences
     forward = policy.outputs(drawn.memory, len(sequences.actions))
-    log_probs = reinforce.log_softmax(forward.logits, sequences.masks)
-    entropy, ones = reinforce.entropy_of(log_probs), np.ones(len(advantage))
+    log_probs = drawn.log_probs
+    if not isinstance(policy, IndependentPolicy):  # whose batch is added up in another order
+        log_probs = reinforce.log_softmax(forward.logits, sequences.masks)
+    entropy = np.broadcast_to(reinforce.entropy_of(log_probs), drawn.log_prob.shape)
+    ones = np.ones(len(advantage))
     loss = reinforce.reinforce_loss(drawn.log_prob, entropy, advantage, ones, entropy_weight)
     d_logits = reinforce.d_logits(log_probs, sequences.actions, loss.d_log_prob, loss.d_entropy)
     dtype = forward.logits.dtype
-    return policy.backward(forward.memory, d_logits.astype(dtype), np.zeros_like(forward.values))
+    return policy.backward(
+        forward.memory, d_logits.astype(dtype, copy=False), np.zeros_like(forward.values)
+    )

@@ -73,7 +73,7 @@ class ReinforceModel:
         return self._observed.first_new([drawn.decisions(i) for i in range(count)], rng)
 
     def _tree(self, trial: int) -> Tree:
-        if isinstance(self._space, Curriculum):
+        if isinstance(self._space, Curriculum) and self._space.narrows:
             return narrowed(self._space, trial)
         return self._everywhere
 
@@ -82,7 +82,7 @@ class ReinforceModel:
         encoder = self._observed.encoder
 
         def score(imagined: Sequences) -> np.ndarray:
-            return function.values(encoder.batch(imagined.actions, imagined.made))
+            return function.values(encoder.batch(imagined.actions, imagined.made, imagined.sizes))
 
         config = self._config
         return trained(self._space, config.learner, config.updates, score, rng, tree)

@@ -58,5 +58,5 @@ class ModelAgentConfig:
 
 
 TABLE = ModelAgentConfig()
-# Masks that depend on decisions are asked for one by one: fewer imagined architectures.
+# Masks that depend on decisions take a step each to find: fewer imagined architectures.
 QUICK = replace(TABLE, learner=replace(IMAGINED, batch=32), lag=4)

@@ -81,7 +81,7 @@ def d_logits(
     d log p(a) / d logit_k = [k = a] - p_k;  d H / d logit_k = -p_k (log p_k + H).
 
     Args:
-        log_probs: [T, B, A].
+        log_probs: [T, B, A], or [T, 1, A] where all architectures have the same.
         actions: [T, B].
         d_log_prob: Derivative of the loss by the actions' log-probabilities [T, B].
         d_entropy: Derivative of the loss by the entropies [T, B].
@@ -90,8 +90,9 @@ def d_logits(
         [T, B, A], 0 where illegal.
     """
     probs = np.exp(log_probs)
-    inner = log_probs + entropy_of(log_probs)[..., None]
-    inner *= d_entropy[..., None]
+    alike = log_probs - (probs * log_probs).sum(axis=-1, keepdims=True)
+    inner = np.empty((*actions.shape, log_probs.shape[-1]), log_probs.dtype)
+    np.multiply(alike, d_entropy[..., None], out=inner, casting="same_kind")
     inner += d_log_prob[..., None]
     inner *= -probs
     chosen = np.take_along_axis(inner, actions[..., None], axis=-1) + d_log_prob[..., None]

@@ -6,11 +6,11 @@ all positions, or a recurrent layer's last state. So a decision's number says wh
 """
 
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from nas_core.cost import chain_cost
 from nas_core.errors import SpecError
 from nas_core.space import Masks, require_legal
 from nas_core.spec import (
@@ -18,18 +18,17 @@ from nas_core.spec import (
     Conv,
     Dropout,
     Embedding,
-    GlobalAveragePool,
     Layer,
     Pool,
     Recurrent,
     Softmax,
     Spec,
 )
+from nas_core.summed import SummedWalk, SummedWalks
 from nas_net_architecture.text_config import AVERAGE, MAXIMUM, TextSpaceConfig
+from nas_net_architecture.text_outlines import EACH, ONCE, TextOutlines, end_layers, kind_of
 
 State = tuple[int, ...]  # the decisions taken
-ONCE = ("embedding", "dropout", "end", "depth")
-EACH = ("kernel", "filters", "pool")
 
 
 class TextSpace:
@@ -71,19 +70,16 @@ class TextSpace:
         self.n_actions = len(self._actions)
         self.n_steps = len(ONCE) + len(EACH) * max(config.depths)
         self._masks = Masks(self._mask)
+        self._latest: tuple[State, SummedWalk] = (), self.walk(1)
         if not self.legal(()).any():
             raise SpecError(
                 f"expected limits that some network meets, received {config.limits} for texts of "
                 f"{image_shape[0]} of {words} words: raise them or import shorter texts"
             )
 
-    def _kind(self, number: int) -> str:
-        """Return what decision `number` is about."""
-        return ONCE[number] if number < len(ONCE) else EACH[(number - len(ONCE)) % len(EACH)]
-
     def decision_name(self, number: int) -> str:
         """Return the name of decision `number`: ``end``, ``layer 1: kernel``."""
-        kind = self._kind(number)
+        kind = kind_of(number)
         if kind in ONCE:
             return kind
         return f"layer {(number - len(ONCE)) // len(EACH)}: {kind}"
@@ -112,29 +108,28 @@ class TextSpace:
 
         That way goes on from each of its own states, so that no mask is ever empty.
         """
-        mask = np.zeros(self.n_actions, bool)
-        if not self.is_terminal(state):
-            kind = self._kind(len(state))
-            first = self._first[kind]
-            for action in range(first, first + len(self._options[kind])):
-                mask[action] = self._fits(self._completed((*state, action)))
+        before, walk = self._latest
+        if not before or before != state[:-1]:
+            before, walk = (), self.walk(1)
+        for action in state[len(before) :]:
+            walk.step(np.array([action]), np.ones(1, bool))
+        self._latest = state, walk
+        masks, made = walk.masks()
+        mask: np.ndarray = masks[0] & made
         return mask
 
-    def _completed(self, state: State) -> State:
-        """Finish plainly: the smallest values, the most pooling that the map allows, the average.
+    @cached_property
+    def walk(self) -> SummedWalks:
+        """Begins networks side by side (see `nas_core.space.Walks`)."""
+        outlines = TextOutlines(self._options, self.image_shape[0], self.classes, self._words)
+        return SummedWalks(outlines, self._config.limits)
 
-        Pooling leaves fewer positions, so that what follows it costs least.
-        """
-        while not self.is_terminal(state):
-            kind = self._kind(len(state))
-            options = self._options[kind]
-            value = AVERAGE if kind == "end" else min(options)
-            if kind == "pool":
-                value = max(
-                    (size for size in options if size <= self._length(state)), default=value
-                )
-            state = (*state, self._first[kind] + options.index(value))
-        return state
+    def sizes(self, actions: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Return parameters and MACs of finished sequences (see `nas_core.space.Sized`)."""
+        walk = self.walk(actions.shape[1])
+        for taken, reached in zip(actions, made, strict=True):
+            walk.step(taken, reached)
+        return walk.sizes()
 
     def _length(self, state: State) -> int:
         """Return the positions that a convolution being decided has."""
@@ -142,11 +137,6 @@ class TextSpace:
         for kind, value in (self._actions[action] for action in state):
             length = length // value if kind == "pool" else length
         return length
-
-    def _fits(self, state: State) -> bool:
-        if self._length(state) < 1:
-            return False
-        return self._config.limits.allow_cost(chain_cost(self.spec(state), self.image_shape))
 
     def step(self, state: State, action: int) -> State:
         """Return the state after a legal action.
@@ -168,7 +158,7 @@ class TextSpace:
             layers.append(Conv(filters, (kernel, 1)))
             if pool > 1:
                 layers.append(Pool((pool, 1), (pool, 1)))
-        layers += [*_end(end, self._length(state)), *drop]
+        layers += [*end_layers(end, self._length(state)), *drop]
         return ChainSpec((*layers, Softmax(self.classes)))
 
     def encode(self, spec: Spec) -> tuple[int, ...]:
@@ -189,7 +179,7 @@ class TextSpace:
         """Return the state after deciding `values`, or after those before the first impossible."""
         state = self.initial()
         for value in values:
-            kind = "" if self.is_terminal(state) else self._kind(len(state))
+            kind = "" if self.is_terminal(state) else kind_of(len(state))
             if value not in self._options.get(kind, ()):
                 break
             action = self._first[kind] + self._options[kind].index(value)
@@ -212,17 +202,6 @@ class TextSpace:
             "words": self._words,
             **asdict(self._config),
         }
-
-
-def _end(name: str, length: int) -> list[Layer]:
-    """Return the layers from a map of `length` positions to a vector."""
-    if name == AVERAGE:
-        return [GlobalAveragePool()]
-    if name == MAXIMUM:
-        pool = [Pool((length, 1), (length, 1))] if length > 1 else []
-        return [*pool, GlobalAveragePool()]
-    cell, units = name.split()
-    return [Recurrent(int(units), cell.removeprefix("b"), both=cell.startswith("b"))]
 
 
 def _decided(spec: ChainSpec, maximum: bool) -> list[Any]:

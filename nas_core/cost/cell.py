@@ -27,7 +27,7 @@ def cell_cost(spec: CellSpec, image_shape: tuple[int, int, int]) -> Cost:
         SpecError: The image is too small for the stem.
     """
     plan = plan_cells(spec, image_shape)
-    rows = [_stem(image_shape, plan.shapes[0])]
+    rows = [stem_cost(image_shape, plan.shapes[0])]
     for placed in plan.cells:
         if placed.live:
             current, previous = plan.shapes[placed.current], plan.shapes[placed.previous]
@@ -39,7 +39,7 @@ def cell_cost(spec: CellSpec, image_shape: tuple[int, int, int]) -> Cost:
             )
     if plan.auxiliary is not None:
         rows.append(_auxiliary(plan.shapes[plan.auxiliary], spec.classes))
-    rows.append(_classifier(plan.shapes[-1], spec))
+    rows.append(classifier_cost(plan.shapes[-1], spec))
     return Cost(
         layers=tuple(rows),
         parameters=sum(row.parameters for row in rows),
@@ -48,7 +48,8 @@ def cell_cost(spec: CellSpec, image_shape: tuple[int, int, int]) -> Cost:
     )
 
 
-def _stem(image_shape: tuple[int, int, int], out: Map) -> LayerCost:
+def stem_cost(image_shape: tuple[int, int, int], out: Map) -> LayerCost:
+    """Return the cost of the 3x3 convolution before the cells, whose output has shape `out`."""
     weights = 3 * 3 * image_shape[2] * out[2]
     tally = Tally(weights, weights * out[0] * out[1], prod(out))
     return tally.row(tally.batch_norm(out))
@@ -73,7 +74,7 @@ def one_cell_cost(
     if CURRENT in cell.live:
         shapes[CURRENT] = tally.relu_conv_bn(current, filters, (1, 1))
     if PREVIOUS in cell.live:
-        shapes[PREVIOUS] = _matched(tally, previous, current, filters)
+        shapes[PREVIOUS] = matched(tally, previous, current, filters)
     for state in sorted(cell.live - {CURRENT, PREVIOUS}):
         block = cell.blocks[state - 2]
         for source, name in block.edges:
@@ -88,7 +89,7 @@ def one_cell_cost(
     return tally.row(tally.kept(out) if len(cell.outputs) > 1 else out)
 
 
-def _matched(tally: Tally, previous: Map | None, current: Map, filters: int) -> Map:
+def matched(tally: Tally, previous: Map | None, current: Map, filters: int) -> Map:
     """Bring h_{i-1} to the current size and filters (both adjust cases)."""
     if previous is None:
         return current
@@ -122,7 +123,8 @@ def _auxiliary(shape: Map, classes: int) -> LayerCost:
     return _dense(tally, wide, classes)
 
 
-def _classifier(shape: Map, spec: CellSpec) -> LayerCost:
+def classifier_cost(shape: Map, spec: CellSpec) -> LayerCost:
+    """Return the cost of averaging a map over its positions and classifying it."""
     tally = Tally()
     tally.kept(shape)
     tally.activations += shape[2] * (2 if spec.dropout > 0.0 else 1)

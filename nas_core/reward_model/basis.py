@@ -57,8 +57,6 @@ class Basis:
         self._shared = prior.shared / steps**2
         self._sizes, self._n_sizes = prior.sizes, n_sizes
         self._pair = prior.pairs / max(1, steps * (steps - 1) // 2)
-        apart = ~np.eye(steps, dtype=bool)
-        self._apart = apart.repeat(coding.n_actions, 0).repeat(coding.n_actions, 1)
 
     def kernel(self, inputs: Inputs) -> np.ndarray:
         """Return the prior covariance [N, N] of f at architectures.
@@ -87,20 +85,32 @@ class Basis:
         taken = hot.T @ (hot * alpha[:, None])  # [D, D]
         shared = self._shared * (alpha @ self._counts(hot))
         single = self._single * np.diagonal(taken) + np.tile(shared, self.coding.n_steps)
-        weights = 0.5 * self._pair * taken * self._apart
-        np.fill_diagonal(weights, single)
+        taken *= 0.5 * self._pair
+        weights = self._with_diagonal(taken, single)
         sizes = self._sizes * (alpha @ inputs.sizes)
         return Quadratic(self._constant * float(alpha.sum()), weights, sizes)
+
+    def _with_diagonal(self, pairs: np.ndarray, single: np.ndarray) -> np.ndarray:
+        """Return weights of pairs, changed in place: decisions by themselves on the diagonal.
+
+        Two actions are never taken at the same decision, so that such pairs weigh nothing.
+        """
+        coding = self.coding
+        steps = np.arange(coding.n_steps)
+        pairs.reshape(2 * (coding.n_steps, coding.n_actions))[steps, :, steps, :] = 0.0
+        np.fill_diagonal(pairs, single)
+        return pairs
 
     def draw(self, rng: np.random.Generator) -> Quadratic:
         """Return a function drawn from the prior."""
         size, steps = self.coding.size, self.coding.n_steps
         raw = rng.standard_normal((size, size))
         # Half a pair's weight on either side: (r + r') sqrt(v) / sqrt(8) has the variance v / 4.
-        weights = np.sqrt(self._pair / 8.0) * (raw + raw.T) * self._apart
+        weights = raw + raw.T
+        weights *= np.sqrt(self._pair / 8.0)
         shared = np.sqrt(self._shared) * rng.standard_normal(self.coding.n_actions)
         single = np.sqrt(self._single) * rng.standard_normal(size) + np.tile(shared, steps)
-        np.fill_diagonal(weights, single)
+        weights = self._with_diagonal(weights, single)
         constant = float(np.sqrt(self._constant) * rng.standard_normal())
         # Drawn last: where sizes are not known, the other draws are what they always were.
         sizes = np.sqrt(self._sizes) * rng.standard_normal(self._n_sizes)

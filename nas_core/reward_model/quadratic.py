@@ -25,13 +25,15 @@ class Quadratic:
     @cached_property
     def _padded(self) -> np.ndarray:
         """The weights with a row and a column of zeros, for decisions that are not reached."""
-        return np.pad(self.weights, (0, 1))
+        padded = np.zeros((len(self.weights) + 1,) * 2)
+        padded[:-1, :-1] = self.weights
+        return padded
 
     def values(self, inputs: Inputs) -> np.ndarray:
         """Return f [N] of architectures."""
         places = inputs.places
         pairs = places[:, :, None] * len(self._padded) + places[:, None, :]  # [N, T, T]
-        decided = self._padded.ravel()[pairs].sum(axis=(1, 2))
+        decided = self._padded.ravel().take(pairs).sum(axis=(1, 2))
         return self.constant + decided + inputs.sizes @ self.sizes
 
     def plus(self, other: "Quadratic") -> "Quadratic":

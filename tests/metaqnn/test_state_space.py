@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from side_by_side import check_walk, random_walk
 
 from metaqnn.config import PAPER_SPACE, QUICK_SPACE, SpaceConfig
 from metaqnn.masks import representation_bin
@@ -127,3 +128,25 @@ def test_illegal_actions_and_foreign_specs_are_refused():
             PAPER.encode(ChainSpec.from_text(text))
     with pytest.raises(UsageError, match="at least one filter"):
         SpaceConfig(filters=())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        QUICK_SPACE,
+        PAPER_SPACE,
+        replace(QUICK_SPACE, initial_pooling=True, dropout=True, depth=5),
+        replace(QUICK_SPACE, limits=Limits(activation_bytes=400_000, parameters=60_000)),
+    ],
+)
+def test_networks_walked_side_by_side_meet_the_same_masks(config):
+    space = MetaQNNSpace(config, SHAPE, 10)
+    check_walk(space, [random_walk(space, np.random.default_rng(seed)) for seed in range(25)])
+
+
+def test_walks_go_on_when_outlines_are_forgotten(monkeypatch):
+    monkeypatch.setattr("nas_core.summed.MOST_OUTLINES", 10)
+    space = MetaQNNSpace(QUICK_SPACE, SHAPE, 10)
+    for first in range(0, 15, 5):
+        seeds = range(first, first + 5)
+        check_walk(space, [random_walk(space, np.random.default_rng(seed)) for seed in seeds])

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from side_by_side import check_walk, random_walk
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
 from nas_core.space import follow, sample, spec_of
 from nas_core.spec import Block, Cell, CellSpec, ChainSpec
+from nas_core.tree import Tree
 from nas_net_architecture.cell_space import PAPER_CELLS, QUICK_CELLS, CellSpace, CellSpaceConfig
 from nas_net_architecture.network import nasnet_a_cifar
 
@@ -121,3 +123,25 @@ def test_config_identifies_the_space():
     assert QUICK.config() == CellSpace(QUICK_CELLS, SHAPE, 10).config()
     assert QUICK.config()["image_shape"] == [32, 32, 3]
     assert QUICK.config() != CellSpace(replace(QUICK_CELLS, blocks=5), SHAPE, 10).config()
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        (QUICK_CELLS, 40),
+        (PAPER_CELLS, 10),
+        (replace(PAPER_CELLS, blocks=2, repeats=(0, 2, 1), stem_multiplier=1), 20),
+        (replace(QUICK_CELLS, blocks=1, repeats=(1,), stem_multiplier=2), 20),
+    ],
+)
+def test_networks_side_by_side_are_counted_like_single_ones(config, count):
+    space = CellSpace(config, (19, 32, 3), 7)
+    check_walk(space, [random_walk(space, np.random.default_rng(seed)) for seed in range(count)])
+
+
+def test_where_limits_narrow_the_masks_each_state_is_asked_for():
+    space = CellSpace(replace(QUICK_CELLS, blocks=1, limits=Limits(macs=3_500_000)), SHAPE, 10)
+    assert space.walk(2) is None
+    masks, made = Tree(space).walk(2).masks()
+    np.testing.assert_array_equal(masks, np.stack([space.legal(())] * 2))
+    assert made.all()

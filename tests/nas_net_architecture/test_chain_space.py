@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from side_by_side import check_walk, random_walk
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
@@ -102,26 +103,55 @@ def test_no_sample_is_ever_rejected(config, count, side):
     assert (skipped > 0) is config.skips
 
 
+def completed(space, state):
+    """Finish plainly: the fewest layers and filters, the smallest kernels, reading the last."""
+    if not state and len(space._config.depths) > 1:
+        state = (space._plain[0],)
+    depth = space._depth_index(state)
+    return state + tuple(space._plain[len(state) : space._lengths[depth]])
+
+
+def fits(space, state):
+    try:
+        found = cost(space.spec(completed(space, state)), space.image_shape)
+    except SpecError:
+        return False  # a map too small to pool
+    return space._config.limits.allow_cost(found)
+
+
+FEW = Limits(parameters=200_000, macs=3_000_000, activation_bytes=1_000_000)
+
+
 @pytest.mark.parametrize(
-    ("average", "limits"), [(True, TIGHT), (False, replace(TIGHT, parameters=200_000))]
-)
-def test_masks_are_what_trying_every_option_gives(average, limits):
-    """Options that cost more the larger they are need not all be tried, in whatever order."""
-    config = replace(QUICK_CHAIN, filters=(64, 16, 32), heights=(3, 5, 1), limits=limits)
-    space = ChainSpace(replace(config, average=average), SHAPE, 10)
+    ("changes", "refusals"),
+    [
+        ({"average": True, "limits": TIGHT}, 20),
+        ({"limits": replace(TIGHT, parameters=200_000)}, 20),
+        ({"filters": (64, 16, 32), "heights": (3, 5, 1), "limits": FEW}, 20),
+        ({"depths": (1, 2, 4), "limits": FEW}, 20),
+        ({"depths": (2, 3), "skips": False, "strides": (1, 2, 3), "pools": (2, 4)}, 10),
+        ({"limits": Limits(), "pools": (2, 3), "activations": ("relu", "elu")}, 0),
+        ({"depths": (3,), "pools": (1,), "limits": Limits()}, 0),
+        ({"heights": (3,), "widths": (3,), "filters": (8,), "pools": (1,), "dropouts": (0.0,),
+          "batch_norms": (True,), "limits": Limits(parameters=90_000)}, 3),
+    ],
+)  # fmt: skip
+def test_masks_are_what_trying_every_option_gives(changes, refusals):
+    """And so are a walk's, of many networks at once: masks, ends, keys, sizes."""
+    space = ChainSpace(replace(QUICK_CHAIN, **changes), SHAPE, 10)
     refused = 0
-    for number in range(12):
-        rng, state = np.random.default_rng(number), space.initial()
-        while not space.is_terminal(state):
-            legal = space.legal(state)
+    drawn = [random_walk(space, np.random.default_rng(number)) for number in range(8)]
+    for actions, seen in drawn:
+        for number, (legal, _) in enumerate(seen):
+            state = actions[:number]
             first = space._first[space._decisions[len(state)].kind]
             options = range(first, first + len(space._options[len(state)]))
-            tried = [space._fits(space._completed((*state, action))) for action in options]
+            tried = [fits(space, (*state, action)) for action in options]
             assert legal[list(options)].tolist() == tried
             assert legal.sum() == sum(tried)
             refused += len(tried) - sum(tried)
-            state = space.step(state, int(rng.choice(np.flatnonzero(legal))))
-    assert refused > 20
+    assert refused >= refusals
+    check_walk(space, drawn)
 
 
 def test_depth_grows_with_the_trials():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from side_by_side import check_walk, random_walk
 
 from nas_core.cost import Limits, cost
 from nas_core.errors import SpecError, UsageError
@@ -12,6 +13,7 @@ from nas_core.space import decision_name, follow, sample, spec_of
 from nas_core.spec import ChainSpec
 from nas_core.trainer.recipe import Recipe
 from nas_net_architecture.text_config import QUICK_TEXT, TextSpaceConfig
+from nas_net_architecture.text_outlines import kind_of
 from nas_net_architecture.text_space import TextSpace
 
 SMALL = TextSpaceConfig(
@@ -152,3 +154,51 @@ def test_registered_by_name():
         assert isinstance(recipe, Recipe)
         assert (recipe.image_size, recipe.augmentation) == (None, "none")
         assert entry.trials[preset] > 0
+
+
+def completed(space, state):
+    """Finish plainly: the smallest values, the most pooling that there is room for, the average."""
+    while not space.is_terminal(state):
+        kind = kind_of(len(state))
+        options, length = space._options[kind], space._length(state)
+        value = "average" if kind == "end" else min(options)
+        if kind == "pool":
+            value = max((size for size in options if size <= length), default=value)
+        state = (*state, space._first[kind] + options.index(value))
+    return state
+
+
+def fits(space, state):
+    try:
+        found = cost(space.spec(completed(space, state)), space.image_shape)
+    except SpecError:
+        return False
+    return space._config.limits.allow_cost(found)
+
+
+FEW = Limits(parameters=40_000, macs=400_000, activation_bytes=120_000)
+
+
+@pytest.mark.parametrize(
+    ("config", "length", "refusals"),
+    [
+        (replace(QUICK_TEXT, limits=FEW), 48, 40),
+        (replace(QUICK_TEXT, limits=Limits(macs=900_000), dropouts=(0.3,)), 31, 10),
+        (replace(SMALL, pools=(2, 3, 5)), 12, 3),
+    ],
+)
+def test_masks_are_what_trying_every_option_gives(config, length, refusals):
+    """And so are a walk's, of many networks at once: masks, ends, keys, sizes."""
+    space, refused = space_of(config, length, 300), 0
+    drawn = [random_walk(space, np.random.default_rng(number)) for number in range(12)]
+    for actions, seen in drawn:
+        for number, (legal, _) in enumerate(seen):
+            kind = kind_of(number)
+            first = space._first[kind]
+            options = range(first, first + len(space._options[kind]))
+            tried = [fits(space, (*actions[:number], action)) for action in options]
+            assert legal[list(options)].tolist() == tried
+            assert legal.sum() == sum(tried)
+            refused += len(tried) - sum(tried)
+    assert refused >= refusals
+    check_walk(space, drawn)

@@ -9,7 +9,7 @@ import pytest
 from nas_core.errors import UsageError
 from nas_core.reward_model.basis import Basis, Prior
 from nas_core.reward_model.coding import Coding
-from nas_core.reward_model.encoding import Encoder
+from nas_core.reward_model.encoding import Encoder, Inputs
 from nas_core.reward_model.posterior import Posterior
 
 # One decision between two actions: f = c + w_0 or c + w_1, each of variance 1.
@@ -83,10 +83,9 @@ def test_a_prior_without_sense_is_refused(prior):
 
 
 def test_sizes_are_features_like_others():
-    rows = {(0,): np.array([1.0, 0.0]), (1,): np.array([0.6, 0.8])}
     prior = Prior(constant=1.0, single=1.0, shared=0.0, pairs=0.0, sizes=2.0)
-    basis, encoder = Basis(Coding(1, 2), prior, 2), Encoder(Coding(1, 2), rows.__getitem__, 2)
-    inputs = encoder.inputs([(0,), (1,)])
+    basis = Basis(Coding(1, 2), prior, 2)
+    inputs = Inputs(np.array([[0], [1]]), np.array([[1.0, 0.0], [0.6, 0.8]]))
     # [[2, 1], [1, 2]] + 2 * [[1, 0.6], [0.6, 1]]
     np.testing.assert_allclose(basis.kernel(inputs), [[4, 2.2], [2.2, 4]])
     alpha = np.array([0.5, -1.0])
