@@ -23,6 +23,10 @@ class Difference:
         value: Interquartile mean of the first minus that of the second.
         low: Lower end of its 95 % interval.
         high: Upper end.
+        of_tasks: Mean over tasks of the difference of their interquartile means: here a task
+            counts as much as another, and none is cut off for scoring far above or below the rest.
+        of_tasks_low: Lower end of its 95 % interval.
+        of_tasks_high: Upper end.
         probability: Of improvement: share of paired trainings that the first wins, ties half,
             averaged over tasks.
         pairs: Number of paired trainings.
@@ -32,6 +36,9 @@ class Difference:
     value: float
     low: float
     high: float
+    of_tasks: float
+    of_tasks_low: float
+    of_tasks_high: float
     probability: float
     pairs: int
     seeds: int
@@ -57,6 +64,18 @@ def resampled(strata: Strata, drawn: list[np.ndarray]) -> np.ndarray:
     """Return the interquartile mean of each draw, float64 [RESAMPLES]."""
     parts = [scores[places] for scores, places in zip(strata, drawn, strict=True)]
     return interquartile_means(np.concatenate(parts, axis=1))
+
+
+def resampled_tasks(strata: Strata, drawn: list[np.ndarray]) -> np.ndarray:
+    """Return the mean over tasks of their interquartile means in each draw, float64 [RESAMPLES]."""
+    pairs = zip(strata, drawn, strict=True)
+    found: np.ndarray = np.mean([interquartile_means(s[places]) for s, places in pairs], axis=0)
+    return found
+
+
+def mean_of_tasks(strata: Strata) -> float:
+    """Return the mean over tasks of their interquartile means."""
+    return float(np.mean([interquartile_mean(scores) for scores in strata]))
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -96,9 +115,12 @@ def difference(ours: Strata, theirs: Strata) -> Difference:
     drawn = draws(ours)
     low, high = interval(resampled(ours, drawn) - resampled(theirs, drawn))
     value = interquartile_mean(np.concatenate(ours)) - interquartile_mean(np.concatenate(theirs))
+    apart = interval(resampled_tasks(ours, drawn) - resampled_tasks(theirs, drawn))
+    of_tasks = mean_of_tasks(ours) - mean_of_tasks(theirs)
     wins = [probability_above(a, b) for a, b in zip(ours, theirs, strict=True)]
     sizes = [len(scores) for scores in ours]
-    return Difference(value, low, high, float(np.mean(wins)), sum(sizes), min(sizes))
+    won = float(np.mean(wins))
+    return Difference(value, low, high, of_tasks, *apart, won, sum(sizes), min(sizes))
 
 
 def _check(strata: Strata) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from training_control.comparison.intervals import difference, mean_with_interval
+from training_control.comparison.intervals import difference, mean_of_tasks, mean_with_interval
 from training_control.comparison.measures import (
     censored_median,
     instability,
@@ -115,6 +115,11 @@ def _figures(pair: Any) -> Pair:
         "iqm_difference": pair.value,
         "ci_low": pair.low,
         "ci_high": pair.high,
+        "of_tasks": {
+            "difference": pair.of_tasks,
+            "ci_low": pair.of_tasks_low,
+            "ci_high": pair.of_tasks_high,
+        },
         "probability_of_improvement": pair.probability,
         "pairs": pair.pairs,
         "seeds": pair.seeds,
@@ -201,6 +206,7 @@ def _pooled(found: Found, method: str) -> dict[str, Any]:
         "iqm": middle,
         "ci_low": low,
         "ci_high": high,
+        "mean_of_tasks": mean_of_tasks(strata(found, method)),
         "overhead": _overhead(records),
         "instability": float(np.mean([instability(rates) for rates in moved])),
         "crashes": sum(record.crashed for record in records),

@@ -56,14 +56,16 @@ def _pooled(said: dict[str, Any]) -> str:
             row["method"],
             number(row["iqm"]),
             _range(row),
+            number(row["mean_of_tasks"]),
             f"{100 * row['overhead']:.1f} %",
             number(row["instability"]),
             f"{row['crashes']}/{row['trainings']}",
         )
         for row in sorted(said["pooled"], key=lambda row: -row["iqm"])
     ]
-    header = ("method", "score", "95 %", "overhead", "instability", "crashes")
-    return f"all tasks: interquartile mean over tasks and seeds\n{table(header, rows)}"
+    header = ("method", "score", "95 %", "by task", "overhead", "instability", "crashes")
+    title = "all tasks: interquartile mean over tasks and seeds; by task: mean of each task's own"
+    return f"{title}\n{table(header, rows)}"
 
 
 def _pairs(said: dict[str, Any]) -> str:
@@ -75,12 +77,14 @@ def _pairs(said: dict[str, Any]) -> str:
             pair["b"],
             f"{pair['iqm_difference']:+.4f}",
             f"[{pair['ci_low']:+.4f}, {pair['ci_high']:+.4f}]",
+            f"{pair['of_tasks']['difference']:+.4f}",
+            f"[{pair['of_tasks']['ci_low']:+.4f}, {pair['of_tasks']['ci_high']:+.4f}]",
             f"{pair['probability_of_improvement']:.2f}",
             verdict(pair),
         )
         for pair in said["pairs"]
     ]
-    header = ("a", "b", "a - b", "95 %", "P(a > b)", "")
+    header = ("a", "b", "a - b", "95 %", "by task", "95 %", "P(a > b)", "")
     return f"differences\n{table(header, rows)}"
 
 

@@ -9,6 +9,7 @@ from training_control.comparison.intervals import (
     difference,
     draws,
     interquartile_means,
+    mean_of_tasks,
     mean_with_interval,
 )
 
@@ -36,7 +37,19 @@ def test_a_constant_shift_is_known_exactly():
     theirs = [rng.random(10), 5 + rng.random(10)]
     found = difference([scores + 0.25 for scores in theirs], theirs)
     assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert (found.of_tasks, found.of_tasks_low, found.of_tasks_high) == pytest.approx((0.25,) * 3)
     assert (found.probability, found.pairs, found.seeds) == (1.0, 20, 10)
+
+
+def test_by_task_no_task_is_cut_off():
+    # Of 12 scores the middle six are those of the second and half of the others: a gain on the
+    # lowest task is cut off; by task it counts a third.
+    theirs = [np.full(4, level) for level in (0.1, 0.5, 0.9)]
+    ours = [theirs[0] + 0.3, theirs[1], theirs[2]]
+    found = difference(ours, theirs)
+    assert found.value == pytest.approx((0.4 + 4 * 0.5 + 0.9) / 6 - (0.1 + 4 * 0.5 + 0.9) / 6)
+    assert found.of_tasks == pytest.approx(0.1)
+    assert mean_of_tasks(theirs) == pytest.approx(0.5)
 
 
 def test_pairs_of_the_same_seed_are_compared():
