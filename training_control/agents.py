@@ -110,7 +110,7 @@ class Learner:
         """
         if kind not in KINDS:
             raise UsageError(f"expected an agent among {', '.join(KINDS)}, received {kind!r}")
-        stable = _stable_baselines()
+        stable = stable_baselines()
         self.kind = kind
         self.config = config if config is not None else (PPO if kind == "ppo" else DQN)
         self._randomness, self._scale = OwnRandomness(seed), scale
@@ -202,7 +202,12 @@ def _giver(env: gym.Env[Any, Any]) -> Callable[[], gym.Env[Any, Any]]:
     return lambda: env
 
 
-def _stable_baselines() -> Any:
+def stable_baselines() -> Any:
+    """Return the library.
+
+    Raises:
+        UsageError: It is not installed.
+    """
     try:
         import stable_baselines3
         import stable_baselines3.common.logger

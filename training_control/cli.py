@@ -113,11 +113,14 @@ def run(
     made = make_task(task, data=data, model=model, preset=preset, epochs=epochs)
     if initial_lr is not None:
         made = made.starting_at(initial_lr)
+    from training_control.interventions import has_tensorboard
     from training_control.one_run import train_once
 
     steering = _brain(brain) if agent == "brain" else None
     _start_tensorflow()
     finished = train_once(made, steering, seed=seed, decisions=decisions, test=test, log=log)
+    if log is not None and not has_tensorboard():
+        say("no log for TensorBoard, which is not installed: pip install tensorboard")
     if json:
         print_json(finished.result)
     else:

@@ -1,12 +1,14 @@
 """The log of a controlled training: rows in memory, a CSV that spreadsheets do not execute."""
 
 import csv
+import importlib.util
 import io
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from nas_core.errors import UsageError
 from nas_core.files import write_text
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
@@ -81,12 +83,26 @@ def write_csv(path: Path, entries: list[Entry]) -> None:
     write_text(path, text.getvalue())
 
 
+def has_tensorboard() -> bool:
+    """Return whether TensorBoard is installed, without which TensorFlow writes no scalars."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
 class TensorBoardLog:
     """Scalars under `controller/` in a TensorBoard folder, written through TensorFlow."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the folder."""
+        """Open the folder.
+
+        Raises:
+            UsageError: TensorBoard is not installed.
+        """
         import tensorflow as tf
+
+        if not has_tensorboard():
+            raise UsageError(
+                f"expected TensorBoard to write {folder}, received none: pip install tensorboard"
+            )
 
         self._summary = tf.summary
         self._writer = tf.summary.create_file_writer(str(folder))

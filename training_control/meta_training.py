@@ -23,7 +23,7 @@ from nas_core.errors import UsageError
 from nas_core.files import as_read_back
 from nas_core.seeding import derived_seed, generator
 from training_control import brain as brains
-from training_control.agents import DQN, PPO, AgentConfig, Learner
+from training_control.agents import DQN, PPO, AgentConfig, Learner, stable_baselines
 from training_control.brain import Brain
 from training_control.controls import CONTROLS, ControlSet
 from training_control.policy import FrozenPolicy
@@ -86,7 +86,12 @@ def config_of(kind: str, preset: str = OURS, *, real: bool = False) -> AgentConf
 
 
 def untrained(kind: str, seed: int, preset: str = OURS) -> Learner:
-    """Return a new agent on simulated trainings."""
+    """Return a new agent on simulated trainings.
+
+    Raises:
+        UsageError: Stable-Baselines3 is not installed.
+    """
+    stable_baselines()  # else the next import fails
     from training_control.vector_env import SimulatedVecEnv
 
     config = config_of(kind, preset)

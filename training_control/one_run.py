@@ -14,7 +14,7 @@ from training_control.comparison.records import plain
 from training_control.comparison.training import Outcome
 from training_control.controls import OPTIMIZERS, ControlSet
 from training_control.curves import Curve, draw
-from training_control.interventions import Entry, TensorBoardLog, write_csv
+from training_control.interventions import Entry, TensorBoardLog, has_tensorboard, write_csv
 from training_control.metrics import Evaluation
 from training_control.tasks.base import Task
 
@@ -206,6 +206,8 @@ def _write(finished: Finished, task: Task, method: str, decisions: int, log: Pat
         decisions,
     )
     draw([curve], f"{task.name} under {method}", log / "curves.png")
+    if not has_tensorboard():
+        return
     board = TensorBoardLog(log / "tensorboard")
     for entry, values in zip(finished.entries, outcome.hyperparameters, strict=True):
         board.write(entry, values, tuple(values))

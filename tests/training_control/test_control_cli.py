@@ -119,6 +119,17 @@ def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_without_tensorboard_writes_everything_else(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    done = nas("run", "--task", "generated-tables", "--epochs", "1", "--decisions", "2",
+               "--log", str(tmp_path / "log"))  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "no log for TensorBoard, which is not installed: pip install tensorboard" in done.stderr
+    written = {path.name for path in (tmp_path / "log").iterdir()}
+    assert written == {"result.json", "decisions.csv", "curves.png", "last.keras", "best.keras"}
+
+
+@pytest.mark.slow
 def test_a_run_under_the_brain_and_a_plain_one(tmp_path):
     common = ("run", "--task", "generated-tables", "--epochs", "2", "--decisions", "4", "--json")
     steered = nas(*common, "--initial-lr", "1", "--log", str(tmp_path / "log"))

@@ -78,10 +78,13 @@ def untrained_twin(agent: Agent) -> Agent:
         UsageError: Stable-Baselines3 is missing.
     """
     kind = "dqn" if agent.policy.head == "values" else "ppo"
-    policy: FrozenPolicy = untrained(kind, 0).policy()
+    try:
+        policy: FrozenPolicy = untrained(kind, 0).policy()
+    except UsageError as error:
+        raise UsageError(f"{error}, or compare with --no-untrained") from error
     if policy.sizes != agent.policy.sizes:
         raise UsageError(
             f"expected the controls of the usual meta-training, received others of {agent.name}: "
-            "compare it without --untrained"
+            "compare with --no-untrained"
         )
     return replace(agent, name=agent.name + UNTRAINED, policy=policy, meta_training={})

@@ -1,6 +1,7 @@
 """Agents are found by name: what ships, what lies in a folder, what is neither."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,13 @@ def test_an_untrained_twin_has_other_weights_and_no_past():
     assert twin.identity != default.identity
     assert (dict(twin.meta_training), twin.controls) == ({}, default.controls)
     assert untrained_twin(default).identity == twin.identity
+
+
+def test_without_stable_baselines_it_says_what_to_do(monkeypatch):
+    default = find("default", {})
+    for name in [name for name in sys.modules if name.split(".")[0] == "stable_baselines3"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "training_control.vector_env", raising=False)
+    monkeypatch.setitem(sys.modules, "stable_baselines3", None)
+    with pytest.raises(UsageError, match=r"expected Stable-Baselines3 .*, or compare with --no-un"):
+        untrained_twin(default)
