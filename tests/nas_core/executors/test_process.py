@@ -264,12 +264,15 @@ def test_a_killed_fork_server_is_replaced(make: Make) -> None:
 def test_the_driver_does_not_grow_over_a_hundred_children(make: Make) -> None:
     executor = make(Faulty("exit_three", bad=tuple(range(0, 120, 3))), 2, gpu="never")
     run(executor, 20)
-    before = measures()
-    results = run(executor, 100)
-    after = measures()
-    assert sum(result.status is Status.KILLED for result in results.values()) == 34
-    assert after[:2] == before[:2]
-    assert after[2] - before[2] < 2 << 20
+    grown = []
+    for _ in range(2):  # what leaks, leaks again; an arena of the allocator comes once
+        before = measures()
+        results = run(executor, 100)
+        after = measures()
+        assert sum(result.status is Status.KILLED for result in results.values()) == 34
+        assert after[:2] == before[:2]
+        grown.append(after[2] - before[2])
+    assert min(grown) < 2 << 20
 
 
 def measures() -> tuple[int, int, int]:
