@@ -5,7 +5,7 @@
         --agents ppo,dqn --seeds 10 --preset quick --out runs/control --json figures.json
     python benchmarks/control_evidence.py runs/control
 
-Replaces docs/control_evidence.md. The first command takes about an hour and a half on two cores.
+Replaces docs/control_evidence.md. The first command takes about an hour on two cores.
 """
 
 import argparse
